@@ -1,0 +1,42 @@
+# Each target stands alone on a machine with Python 3.11, pip, git and make.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: demo test fast lint types architecture check lock clean
+
+demo: $(READY)           ## train on real digits, export, send bytes to the SavedModel
+	$(BIN)/tlkeras demo
+
+test: $(READY)           ## every test
+	$(BIN)/python -m pytest
+
+fast: $(READY)           ## the tests that take seconds
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+architecture: $(READY)
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/check_sizes.py
+
+check: lint types architecture
+
+# The environment is made once, and again when what it is made of changes.
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable ".[dev,demo,plots]"
+	touch $@
+
+lock: $(READY)           ## write down what is installed now as the tested set
+	$(BIN)/python scripts/lock.py > constraints.txt.tmp && mv constraints.txt.tmp constraints.txt
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info demo

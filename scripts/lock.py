@@ -1,0 +1,22 @@
+"""Prints the versions installed in this environment as a pip constraints file."""
+
+import platform
+from importlib.metadata import distributions
+
+HEADER = """\
+# The set that is tested: every package of `pip install -e ".[dev,demo,plots]"`, exactly.
+# Made by `make lock` on Python {python}; use it with `pip install --constraint constraints.txt`.
+"""
+OURS = {"tlkeras", "pip", "setuptools", "wheel"}
+
+
+def main() -> None:
+    found = {(d.metadata["Name"].lower(), d.version) for d in distributions()}
+    print(HEADER.format(python=platform.python_version()))
+    for name, version in sorted(found):
+        if name not in OURS:
+            print(f"{name}=={version}")
+
+
+if __name__ == "__main__":
+    main()

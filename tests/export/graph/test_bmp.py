@@ -1,0 +1,49 @@
+import struct
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from tlkeras.data.decode import decode as decode_for_training
+
+
+def palette_bmp(picture: Image.Image, bits: int) -> bytes:
+    """A bottom-up palette BMP of 1, 4 or 8 bits a pixel, which Pillow does not write itself."""
+    indexed = picture.quantize(2**bits)
+    rows, (width, height) = np.asarray(indexed), indexed.size
+    colours = np.zeros((2**bits, 4), np.uint8)
+    found = np.array(indexed.getpalette(), np.uint8).reshape(-1, 3)[: 2**bits]
+    colours[: len(found), :3] = found[:, ::-1]
+    stride = (width * bits + 31) // 32 * 4
+    padded = np.pad(rows[::-1], ((0, 0), (0, stride * 8 // bits - width)))
+    split = padded.reshape(height, stride, 8 // bits).astype(int)
+    packed = (split << np.arange(8 - bits, -1, -bits)).sum(axis=2).astype(np.uint8).tobytes()
+    offset = 54 + colours.nbytes
+    head = b"BM" + struct.pack("<IHHI", offset + len(packed), 0, 0, offset)
+    info = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, 0, len(packed), 0, 0, 0, 0)
+    return head + info + colours.tobytes() + packed
+
+
+@pytest.mark.parametrize("bits", [1, 4, 8])
+def test_palette_is_looked_up(bits: int, scene: Image.Image, in_graph: Callable) -> None:
+    data = palette_bmp(scene, bits)
+    given = in_graph(data)
+    assert len(np.unique(given.reshape(-1, 3), axis=0)) > 2 ** (bits - 1)
+    np.testing.assert_array_equal(given, decode_for_training(data))
+
+
+@pytest.mark.parametrize("bits", [8, 24])
+def test_negative_height_runs_from_the_top(
+    bits: int, scene: Image.Image, encode: Callable[..., bytes], in_graph: Callable
+) -> None:
+    data = palette_bmp(scene, 8) if bits == 8 else encode(scene, "BMP")
+    turned = data[:22] + struct.pack("<i", -41) + data[26:]
+    np.testing.assert_array_equal(in_graph(turned), in_graph(data)[::-1])
+
+
+def test_run_length_bmp_is_an_error(scene: Image.Image, in_graph: Callable) -> None:
+    data = palette_bmp(scene, 8)
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        in_graph(data[:30] + struct.pack("<I", 1) + data[34:])

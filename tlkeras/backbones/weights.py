@@ -1,0 +1,124 @@
+"""Which pretrained weights a built network gets: ImageNet, built in, or a file's."""
+
+import difflib
+import logging
+import re
+from importlib import resources
+from pathlib import Path
+
+import keras
+
+from tlkeras.backbones.build import application
+from tlkeras.backbones.catalogue import find
+from tlkeras.backbones.spec import Backbone
+from tlkeras.backbones.weight_files import load_file
+from tlkeras.errors import WeightsError
+
+_LOG = logging.getLogger(__name__)
+
+_BUILTIN = {"TinyResNet": "tiny_resnet.weights.h5"}
+_NAMES = ("default", "imagenet", "builtin")
+_WAYS_ON = (
+    "Ways on: weights='builtin' with TinyResNet, weights='path/to/file.weights.h5' with a file "
+    "you have, or weights=None for an untrained network."
+)
+
+
+def load(spec: Backbone, model: keras.Model, weights: str | Path | None) -> None:
+    """Gives `model`, built from `spec`, its pretrained weights; None leaves it untrained.
+
+    Raises:
+        WeightsError: unknown name, unreachable download, or a file that does not fit.
+
+    Example::
+
+        load(find("MobileNet-0.25"), model, "mobilenet_2_5_224_tf_no_top.h5")
+    """
+    if weights is None:
+        return
+    if weights == "imagenet":
+        _load_imagenet(spec, model)
+    elif weights == "builtin":
+        _load_builtin(spec, model)
+    else:
+        load_file(model, _existing_file(weights), spec.name)
+
+
+def _load_imagenet(spec: Backbone, model: keras.Model) -> None:
+    if "imagenet" not in spec.weights:
+        raise WeightsError(
+            f"{spec.name} has no ImageNet weights; it has {', '.join(spec.weights) or 'none'}. "
+            "Choose one of these, or another backbone."
+        )
+    # Without its classifier a network's weights do not depend on the picture size.
+    trained_px = spec.imagenet_px or (_own_size(spec),)
+    nearest_px = min(trained_px, key=lambda px: (abs(px - spec.size_px), -px))
+    if nearest_px != spec.size_px:
+        _LOG.info("%s: ImageNet weights were trained at %d px", spec.name, nearest_px)
+    trained = _download(spec, nearest_px)
+    for mine, theirs in zip(model.weights, trained.weights, strict=True):
+        mine.assign(theirs)
+    for mine in model.layers:
+        if hasattr(mine, "finalize_state"):
+            mine.finalize_state()
+
+
+def _own_size(spec: Backbone) -> int:
+    return find(spec.application).size_px
+
+
+def _download(spec: Backbone, size_px: int) -> keras.Model:
+    try:
+        return application(spec.application)(
+            input_shape=(size_px, size_px, 3),
+            include_top=False,
+            weights="imagenet",
+            pooling="avg",
+            **spec.arguments,
+        )
+    # Keras' get_file raises a bare Exception when the server cannot be reached.
+    except Exception as err:
+        host = re.search(r"https?://([^/\s]+)", str(err))
+        where = f" from {host[1]}" if host else ""
+        raise WeightsError(
+            f"The ImageNet weights of {spec.name} could not be downloaded{where} or read from "
+            f"Keras' cache ({_first_line(err)}). {_WAYS_ON}"
+        ) from err
+
+
+def _first_line(err: Exception) -> str:
+    return (str(err).strip() or type(err).__name__).splitlines()[0][:200]
+
+
+def _load_builtin(spec: Backbone, model: keras.Model) -> None:
+    file_name = _BUILTIN.get(spec.application)
+    if file_name is None:
+        raise WeightsError(
+            f"{spec.name} has no built-in weights; {' and '.join(_BUILTIN)} has. Choose "
+            f"TinyResNet, or for {spec.name} weights='imagenet' or a file."
+        )
+    folder = resources.files("tlkeras.backbones").joinpath("weights")
+    with resources.as_file(folder.joinpath(file_name)) as path:
+        load_file(model, path, spec.name)
+
+
+def _existing_file(weights: str | Path) -> Path:
+    path = Path(weights).expanduser()
+    if path.suffix in {".h5", ".hdf5"} and path.is_file():
+        return path
+    if path.suffix == ".keras" and path.is_file():
+        raise WeightsError(
+            f"Expected a file of weights, got {path}, a whole Keras model. Give the path itself "
+            "as the backbone instead of a catalogue name."
+        )
+    close = difflib.get_close_matches(str(weights).lower(), _NAMES, n=1, cutoff=0.6)
+    if close:
+        raise WeightsError(
+            f"Expected weights {', '.join(map(repr, _NAMES))}, a .h5 file or None, got "
+            f"{str(weights)!r}. Did you mean {close[0]!r}?"
+        )
+    found = "which is not there" if not path.exists() else "which is not a .h5 file"
+    raise WeightsError(
+        f"Expected weights {', '.join(map(repr, _NAMES))}, a .h5 file or None, got "
+        f"{str(weights)!r}, {found}. Check the path."
+    )

@@ -1,0 +1,161 @@
+"""The command line's parser: words and options here, one file a command beside it.
+
+Exit status: 0 done, 1 a check failed, 2 wrong usage or input.
+"""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tlkeras import __version__
+from tlkeras.cli import out
+from tlkeras.errors import ParityError, TlkerasError
+
+CHECK_FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
+
+app = typer.Typer(
+    name="tlkeras",
+    help="Transfer learning: from a folder of pictures to a served classifier.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Data = Annotated[Path, typer.Argument(help="Class folders, or train/ val/ test/ above them.")]
+Run = Annotated[Path, typer.Argument(help="Run folder that `tlkeras train` wrote.")]
+Seed = Annotated[int, typer.Option(min=0, help="Decides the split and all randomness.")]
+
+
+@app.callback()
+def main(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show log lines.")] = False,
+) -> None:
+    """Transfer learning: from a folder of pictures to a served classifier."""
+    level = logging.INFO if verbose or not sys.stderr.isatty() else logging.WARNING
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    logging.getLogger("tlkeras").setLevel(level)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where to put pictures, run and export.")] = Path(
+        "demo"
+    ),
+    json: Json = False,
+) -> None:
+    """Train on real handwritten digits with the built-in backbone, and serve the result."""
+    from tlkeras.cli import demo as command
+
+    command.run(folder, json)
+
+
+@app.command()
+def check(data: Data, seed: Seed = 0, json: Json = False) -> None:
+    """Report broken, duplicate, leaked, odd and unbalanced pictures. Exit 1 on errors."""
+    from tlkeras.cli import check as command
+
+    if not command.run(data, seed, json):
+        raise typer.Exit(CHECK_FAILED)
+
+
+@app.command()
+def train(
+    data: Data,
+    to: Annotated[Path | None, typer.Option("--to", "-o", help="Run folder to write.")] = None,
+    backbone: Annotated[str, typer.Option(help="Name from `tlkeras backbones`, or a model file.")]
+    = "MobileNetV2",
+    weights: Annotated[
+        str, typer.Option(help="default, imagenet, builtin, none, or a weights file.")
+    ] = "default",
+    head: Annotated[str, typer.Option(help="linear or mlp.")] = "linear",
+    unfreeze: Annotated[
+        str | None,
+        typer.Option(help="Fine-tune too: layer name, count or fraction from the top."),
+    ] = None,
+    recipe: Annotated[
+        Path | None, typer.Option(help="JSON file of knobs; see tlkeras.Recipe.")
+    ] = None,
+    knob: Annotated[
+        list[str] | None, typer.Option("--set", help="One knob, as name=value; repeatable.")
+    ] = None,
+    seed: Seed = 0,
+    force: Annotated[bool, typer.Option(help="Replace the run folder if it exists.")] = False,
+    json: Json = False,
+) -> None:
+    """Train a head on a frozen backbone, evaluate it, and save the run folder."""
+    from tlkeras.cli import train as command
+
+    choice = command.Choice(backbone, weights, head, unfreeze, recipe, tuple(knob or ()), seed)
+    command.run(data, to, choice, force, json)
+
+
+@app.command()
+def evaluate(
+    run: Run,
+    data: Annotated[
+        Path | None, typer.Argument(help="Other labelled pictures; without: the run's test part.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report as one HTML file.")] = None,
+    json: Json = False,
+) -> None:
+    """Accuracy with its interval, per-class figures, confusion matrix, worst mistakes."""
+    from tlkeras.cli import evaluate as command
+
+    command.run(run, data, html, json)
+
+
+@app.command()
+def predict(
+    run: Run,
+    pictures: Annotated[list[str], typer.Argument(help="Files, folders or patterns.")],
+    json: Json = False,
+) -> None:
+    """Label pictures. Exit 1 if one could not be read."""
+    from tlkeras.cli import predict as command
+
+    if not command.run(run, pictures, json):
+        raise typer.Exit(CHECK_FAILED)
+
+
+@app.command()
+def export(
+    run: Run,
+    to: Annotated[Path, typer.Argument(help="Folder to write, such as serve/flowers/1.")],
+    json: Json = False,
+) -> None:
+    """Write a SavedModel that takes image bytes, and prove that it answers the same."""
+    from tlkeras.cli import export as command
+
+    command.run(run, to, json)
+
+
+@app.command()
+def backbones(
+    name: Annotated[str | None, typer.Argument(help="Only those whose name has this.")] = None,
+    json: Json = False,
+) -> None:
+    """List the backbones with their size, published accuracy and licence."""
+    from tlkeras.cli import backbones as command
+
+    command.run(name, json)
+
+
+def run() -> None:
+    """Run the command line and leave the process with its exit status."""
+    if "--version" in sys.argv[1:2]:
+        out.line(f"tlkeras {__version__}")
+        sys.exit(0)
+    try:
+        app()
+    except TlkerasError as error:
+        out.error(error)
+        sys.exit(CHECK_FAILED if isinstance(error, ParityError) else WRONG_INPUT)
+    except KeyboardInterrupt:
+        out.error("interrupted; what was finished is kept")
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,1 @@
+"""Files to labelled, checked, split examples; nothing here needs TensorFlow until pixels flow."""

@@ -1,0 +1,301 @@
+"""What is odd about a data set, as findings that print well and go into JSON.
+
+An "error" makes the numbers wrong (a picture with two labels), a "warning" may cost accuracy
+(copies, few pictures), an "info" is good to know (pictures that were turned upright).
+"""
+
+import html
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, overload
+
+from tlkeras.data.picture import Part, Picture, SetAside, printable
+
+Severity = Literal["error", "warning", "info"]
+
+MIN_SIDE_PX = 32
+MAX_ASPECT = 5
+MAX_IMBALANCE = 3
+MIN_TRAIN_PICTURES = 10
+
+_SHOWN = 5
+_ORDER: tuple[Severity, ...] = ("error", "warning", "info")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was found, and the pictures it concerns."""
+
+    kind: str
+    severity: Severity
+    message: str
+    paths: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What is known of one picture that is trained or tested on."""
+
+    picture: Picture
+    part: str
+    width: int
+    height: int
+    mode: str
+    rotated: bool
+    cluster: int
+    group: int
+
+
+class Findings(Sequence[Finding]):
+    """The findings, gravest first; `ok` when none of them is an error.
+
+    >>> found = Findings("2 pictures, 2 classes", [Finding("tiny", "warning", "1 is small")])
+    >>> found.ok, len(found), found[0].kind
+    (True, 1, 'tiny')
+    >>> print(found)
+    2 pictures, 2 classes
+    0 errors, 1 warning, 0 infos
+    <BLANKLINE>
+    warning  tiny  1 is small
+    """
+
+    def __init__(self, summary: str, findings: Iterable[Finding]) -> None:
+        self.summary = summary
+        self._findings = tuple(sorted(findings, key=lambda f: _ORDER.index(f.severity)))
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no error among the findings."""
+        return not any(finding.severity == "error" for finding in self)
+
+    @overload
+    def __getitem__(self, index: int) -> Finding: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Finding, ...]: ...
+    def __getitem__(self, index: int | slice) -> Finding | tuple[Finding, ...]:
+        return self._findings[index]
+
+    def __len__(self) -> int:
+        return len(self._findings)
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self._findings)
+
+    def __repr__(self) -> str:
+        return f"Findings({self.summary!r}, {self._counts()})"
+
+    def to_dict(self) -> dict[str, object]:
+        """The same for JSON: every path as text, all of them."""
+        return {
+            "ok": self.ok,
+            "summary": self.summary,
+            "findings": [
+                {
+                    "kind": finding.kind,
+                    "severity": finding.severity,
+                    "message": finding.message,
+                    "paths": [printable(path) for path in finding.paths],
+                }
+                for finding in self
+            ],
+        }
+
+    def __str__(self) -> str:
+        width = max((len(finding.kind) for finding in self), default=0)
+        indent = " " * (9 + width + 2)
+        lines = [self.summary, self._counts()]
+        if self._findings:
+            lines.append("")
+        for finding in self:
+            message = finding.message.replace("\n", "\n" + indent)
+            lines.append(f"{finding.severity:<9}{finding.kind:<{width}}  {message}")
+            lines += [f"{indent}{text}" for text in _examples(finding.paths)]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{finding.severity}</td><td>{html.escape(finding.kind)}</td><td>"
+            + "<br>".join(
+                html.escape(text)
+                for text in (*finding.message.split("\n"), *_examples(finding.paths))
+            )
+            + "</td></tr>"
+            for finding in self
+        )
+        return (
+            f"<p>{html.escape(self.summary)}<br>{self._counts()}</p>"
+            f"<table><tr><th>severity</th><th>kind</th><th>finding</th></tr>{rows}</table>"
+        )
+
+    def _counts(self) -> str:
+        number = Counter(finding.severity for finding in self)
+        return ", ".join(f"{number[s]} {s}{'s' * (number[s] != 1)}" for s in _ORDER)
+
+
+def find(
+    parts: Sequence[Part],
+    examined: Sequence[Examined],
+    set_aside: Sequence[SetAside],
+    ignored: Sequence[Path],
+) -> list[Finding]:
+    """Every finding about a data set that was scanned and split."""
+    return [
+        *_not_used(set_aside, ignored),
+        *_copies(examined, parts[0].class_names),
+        *_torn_groups(examined),
+        *_class_sizes(parts),
+        *_shapes(examined),
+    ]
+
+
+def _not_used(set_aside: Sequence[SetAside], ignored: Sequence[Path]) -> Iterator[Finding]:
+    said = {
+        "unreadable": "cannot be read and are set aside",
+        "leaked": "training pictures are copies of validation or test pictures and are set aside",
+        "repeated": "rows of the table repeat an earlier one and are set aside",
+    }
+    for kind, words in said.items():
+        some = [item for item in set_aside if item.kind == kind]
+        if some:
+            reasons = [f"{printable(item.path.name)}: {item.reason}" for item in some[:_SHOWN]]
+            message = "\n".join([f"{len(some)} {words}", *reasons])
+            yield Finding(kind, "warning", message, tuple(item.path for item in some))
+    if ignored:
+        suffixes = Counter(path.suffix.lower() or "(no suffix)" for path in ignored)
+        listed = ", ".join(f"{number} {printable(name)}" for name, number in suffixes.most_common())
+        yield Finding(
+            "ignored", "info", f"{len(ignored)} other files are left out: {listed}", tuple(ignored)
+        )
+
+
+def _copies(examined: Sequence[Examined], class_names: Sequence[str]) -> Iterator[Finding]:
+    exact = _sets(examined, lambda item: item.picture.sha256)
+    near = [
+        some
+        for some in _sets(examined, lambda item: item.cluster)
+        if len({item.picture.sha256 for item in some}) > 1
+    ]
+    kinds: tuple[tuple[str, Severity, str, list[list[Examined]]], ...] = (
+        ("two-labels", "error", "the same file is found in several classes", exact),
+        ("two-labels-near", "warning", "near copies are found in several classes", near),
+        ("duplicate", "warning", "files are copies of others of their class", exact),
+        ("near-duplicate", "warning", "pictures are near copies of one another", near),
+    )
+    for kind, severity, words, candidates in kinds:
+        two = kind.startswith("two-labels")
+        sets = [some for some in candidates if two == (len({_label(i) for i in some}) > 1)]
+        if not sets:
+            continue
+        paths = tuple(item.picture.path for some in sets for item in some)
+        message = f"{len(paths)} pictures in {len(sets)} sets: {words}"
+        if two:
+            mixed = Counter(tuple(sorted({_label(item) for item in some})) for some in sets)
+            message += "\n" + "\n".join(
+                f"{' and '.join(class_names[label] for label in labels)}: {number}"
+                for labels, number in mixed.most_common(_SHOWN)
+            )
+        yield Finding(kind, severity, message, paths)
+    straddling = [
+        some for some in _sets(examined, lambda i: i.cluster) if len({i.part for i in some}) > 1
+    ]
+    if straddling:
+        yield Finding(
+            "leaked",
+            "warning",
+            f"{len(straddling)} pictures have a copy in another part of the given split",
+            tuple(item.picture.path for some in straddling for item in some),
+        )
+
+
+def _torn_groups(examined: Sequence[Examined]) -> Iterator[Finding]:
+    torn = [some for some in _sets(examined, lambda i: i.group) if len({i.part for i in some}) > 1]
+    torn = [some for some in torn if len({item.cluster for item in some}) > 1]
+    if torn:
+        yield Finding(
+            "torn-group",
+            "warning",
+            f"{len(torn)} groups have pictures in several parts of the given split",
+            tuple(item.picture.path for some in torn for item in some),
+        )
+
+
+def _class_sizes(parts: Sequence[Part]) -> Iterator[Finding]:
+    training = parts[0].counts()
+    most, least = max(training.values()), min(training.values())
+    if most > MAX_IMBALANCE * least:
+        large, small = max(training, key=training.__getitem__), min(
+            training, key=training.__getitem__
+        )  # fmt: skip
+        yield Finding(
+            "unbalanced",
+            "warning",
+            f"the largest class has {most / least:.1f} times the training pictures of the "
+            f"smallest: {large} {most}, {small} {least}",
+        )
+    few = {name: number for name, number in training.items() if number < MIN_TRAIN_PICTURES}
+    if few:
+        listed = ", ".join(f"{name} {number}" for name, number in few.items())
+        yield Finding(
+            "few-pictures",
+            "warning",
+            f"{len(few)} classes have fewer than {MIN_TRAIN_PICTURES} training pictures: {listed}",
+        )
+    for part in parts[1:]:
+        absent = [name for name, number in part.counts().items() if number == 0]
+        if absent and len(part):
+            yield Finding(
+                "missing-class", "warning", f"not in {part.name} at all: {', '.join(absent)}"
+            )
+
+
+def _shapes(examined: Sequence[Examined]) -> Iterator[Finding]:
+    tiny = [item for item in examined if min(item.width, item.height) < MIN_SIDE_PX]
+    if tiny:
+        smallest = min(tiny, key=lambda item: item.width * item.height)
+        yield _about(
+            tiny,
+            "tiny",
+            "warning",
+            f"have a side below {MIN_SIDE_PX} px, the smallest {smallest.width} x "
+            f"{smallest.height}",
+        )
+    long = [
+        item
+        for item in examined
+        if max(item.width, item.height) > MAX_ASPECT * min(item.width, item.height)
+    ]
+    if long:
+        yield _about(long, "extreme-aspect", "warning", f"are longer than {MAX_ASPECT} : 1")
+    rotated = [item for item in examined if item.rotated]
+    if rotated:
+        yield _about(rotated, "rotated", "info", "are turned upright by their EXIF orientation")
+    modes = Counter(item.mode for item in examined if item.mode != "RGB")
+    if modes:
+        listed = ", ".join(f"{number} {mode}" for mode, number in modes.most_common())
+        others = [item for item in examined if item.mode != "RGB"]
+        yield _about(others, "not-rgb", "info", f"are converted to RGB: {listed}")
+
+
+def _about(some: Sequence[Examined], kind: str, severity: Severity, words: str) -> Finding:
+    noun = "picture" if len(some) == 1 else "pictures"
+    paths = tuple(item.picture.path for item in some)
+    return Finding(kind, severity, f"{len(some)} {noun} {words}", paths)
+
+
+def _sets(examined: Sequence[Examined], key: Callable[[Examined], object]) -> list[list[Examined]]:
+    """The pictures that share a key, two or more at a time."""
+    sets: dict[object, list[Examined]] = defaultdict(list)
+    for item in examined:
+        sets[key(item)].append(item)
+    return [some for some in sets.values() if len(some) > 1]
+
+
+def _label(item: Examined) -> int:
+    return item.picture.label
+
+
+def _examples(paths: Sequence[Path]) -> list[str]:
+    shown = [printable(path) for path in paths[:_SHOWN]]
+    return shown + ([f"and {len(paths) - _SHOWN:,} more"] if len(paths) > _SHOWN else [])

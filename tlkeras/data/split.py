@@ -1,0 +1,193 @@
+"""Which part each picture goes to: every class in every part, groups never torn apart.
+
+groups of several pictures, largest first ─▶ the part that lacks most of their classes
+single pictures, shuffled                 ─▶ exactly what is then missing
+a class missing from a part               ─▶ one small group is moved there
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tlkeras.errors import DataError
+
+PART_NAMES = ("train", "validation", "test")
+
+_ATTEMPTS = 20
+
+
+def split(
+    labels: np.ndarray,
+    groups: np.ndarray,
+    shares: Sequence[float] = (0.70, 0.15, 0.15),
+    *,
+    seed: int = 0,
+    class_names: Sequence[str],
+    part_names: Sequence[str] = PART_NAMES,
+) -> np.ndarray:
+    """Index of the part of each picture, int8 (n,), stratified by class.
+
+    Args:
+        labels: class of each picture, int (n,), indices into `class_names`.
+        groups: int (n,); pictures with the same number stay together.
+        shares: share of each part; a share of 0 leaves that part empty.
+        seed: another seed gives another split with the same numbers.
+        class_names: for the error.
+        part_names: for the error.
+
+    Raises:
+        DataError: a class has too few pictures, or too few groups, for one in every part.
+
+    >>> import numpy as np
+    >>> labels = np.repeat([0, 1], [40, 20])
+    >>> parts = split(labels, np.arange(60), seed=1, class_names=("cat", "dog"))
+    >>> np.bincount(parts[labels == 0]).tolist(), np.bincount(parts[labels == 1]).tolist()
+    ([28, 6, 6], [14, 3, 3])
+    """
+    used = [part for part, share in enumerate(shares) if share > 0]
+    table = _group_table(labels, groups, len(class_names))
+    _check_possible(labels, table, [part_names[part] for part in used], class_names)
+    weights = np.array([shares[part] for part in used], dtype=np.float64)
+    targets = np.stack(
+        [apportion(int(total), weights, minimum=1) for total in table.counts.sum(axis=0)], axis=1
+    )
+    best = _place(table, targets, np.random.default_rng((seed, 0)))
+    for attempt in range(1, _ATTEMPTS if table.shared else 1):
+        other = _place(table, targets, np.random.default_rng((seed, attempt)))
+        best = min(best, other, key=lambda placed: _badness(placed, table, targets))
+    if _badness(best, table, targets)[0]:
+        raise DataError(_impossible(best, table, [part_names[p] for p in used], class_names))
+    return np.array(used, dtype=np.int8)[best][table.of_picture]
+
+
+def apportion(total: int, weights: np.ndarray, minimum: int | np.ndarray = 0) -> np.ndarray:
+    """Whole numbers that sum to `total`, in proportion to `weights`, by largest remainder.
+
+    No number is below its `minimum`, as far as the total allows.
+
+    >>> apportion(40, np.array([0.7, 0.15, 0.15])).tolist()
+    [28, 6, 6]
+    >>> apportion(3, np.array([0.7, 0.15, 0.15]), minimum=1).tolist()
+    [1, 1, 1]
+    """
+    exact = total * weights / weights.sum() if weights.sum() > 0 else np.zeros(len(weights))
+    # A hair is added because 20 * 0.15 / 1.0 may come out as 2.9999999999999996.
+    numbers = np.floor(exact + 1e-9).astype(np.int64)
+    order = np.argsort(-(exact - numbers), kind="stable")
+    numbers[order[: total - int(numbers.sum())]] += 1
+    numbers = np.maximum(numbers, minimum)
+    while numbers.sum() > total and (numbers > minimum).any():
+        surplus = np.where(numbers > minimum, numbers - exact, -np.inf)
+        numbers[int(np.argmax(surplus))] -= 1
+    return numbers
+
+
+class _Table:
+    """Groups by classes: how many pictures of each class each group holds."""
+
+    def __init__(self, counts: np.ndarray, of_picture: np.ndarray) -> None:
+        self.counts = counts  # int64 (groups, classes)
+        self.of_picture = of_picture  # int64 (n,), row of `counts`
+        self.sizes = counts.sum(axis=1)
+        self.shared = bool((self.sizes > 1).any())
+
+
+def _group_table(labels: np.ndarray, groups: np.ndarray, classes: int) -> _Table:
+    names, of_picture = np.unique(groups, return_inverse=True)
+    counts = np.zeros((len(names), classes), dtype=np.int64)
+    np.add.at(counts, (of_picture, labels), 1)
+    return _Table(counts, of_picture)
+
+
+def _check_possible(
+    labels: np.ndarray, table: _Table, parts: Sequence[str], class_names: Sequence[str]
+) -> None:
+    pictures = np.bincount(labels, minlength=len(class_names))
+    holders = (table.counts > 0).sum(axis=0)
+    short = [
+        f"  - {name!r}: {pictures[index]} picture{'s' * (pictures[index] != 1)}"
+        + (f" in {holders[index]} group(s)" if holders[index] < pictures[index] else "")
+        for index, name in enumerate(class_names)
+        if holders[index] < len(parts)
+    ]
+    if short:
+        raise DataError(
+            f"Expected at least {len(parts)} pictures of every class that are not copies of one "
+            f"another (or of one group), so that {_spoken(parts)} each get one. Too few:\n"
+            + "\n".join(short)
+            + "\nAdd pictures, merge or drop the class, or set a share of 0 in split=, for "
+            "instance split=(0.8, 0.2, 0) or split=(1, 0, 0)."
+        )
+
+
+def _place(table: _Table, targets: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Part index of each group, int64 (groups,); `targets` is (parts, classes)."""
+    placed = np.full(len(table.counts), -1, dtype=np.int64)
+    missing = targets.copy()
+    shuffled = rng.permutation(len(table.counts))
+    large = shuffled[table.sizes[shuffled] > 1]
+    for group in large[np.argsort(-table.sizes[large], kind="stable")]:
+        holds = table.counts[group]
+        present = np.flatnonzero(holds)
+        fits = np.minimum(missing[:, present], holds[present]).sum(axis=1)
+        relative = (missing[:, present] / targets[:, present]).sum(axis=1)
+        part = int(np.lexsort((-relative, -fits))[0])
+        placed[group] = part
+        missing[part] -= holds
+    single = shuffled[table.sizes[shuffled] == 1]
+    classes = table.counts[single].argmax(axis=1)
+    for label in np.unique(classes):
+        members = single[classes == label]
+        wanted = np.maximum(missing[:, label], 0)
+        absent = (missing[:, label] == targets[:, label]).astype(np.int64)
+        numbers = apportion(len(members), wanted.astype(np.float64), minimum=absent)
+        # More parts may lack the class than there are single pictures: the move below decides.
+        placed[members] = np.repeat(np.arange(len(targets)), numbers)[: len(members)]
+    _fill_gaps(placed, table, len(targets))
+    return placed
+
+
+def _fill_gaps(placed: np.ndarray, table: _Table, parts: int) -> None:
+    """Move small groups, in place, so that parts get the classes they lack."""
+    held = _held(placed, table, parts)
+    for part, label in zip(*np.nonzero(held == 0), strict=True):
+        if _held(placed, table, parts)[part, label]:
+            continue
+        holders = np.flatnonzero(table.counts[:, label])
+        for group in holders[np.argsort(table.sizes[holders], kind="stable")]:
+            before = placed[group]
+            gaps = (_held(placed, table, parts) == 0).sum()
+            placed[group] = part
+            if (_held(placed, table, parts) == 0).sum() < gaps:
+                break
+            placed[group] = before
+
+
+def _held(placed: np.ndarray, table: _Table, parts: int) -> np.ndarray:
+    """Pictures of each class in each part, int64 (parts, classes)."""
+    return np.stack([table.counts[placed == part].sum(axis=0) for part in range(parts)])
+
+
+def _badness(placed: np.ndarray, table: _Table, targets: np.ndarray) -> tuple[int, int]:
+    """(classes missing from parts, pictures in the wrong part): the smaller the better."""
+    held = _held(placed, table, len(targets))
+    return int((held == 0).sum()), int(np.abs(held - targets).sum())
+
+
+def _impossible(
+    placed: np.ndarray, table: _Table, parts: Sequence[str], class_names: Sequence[str]
+) -> str:
+    held = _held(placed, table, len(parts))
+    gaps = "\n".join(
+        f"  - {class_names[label]!r} would be missing from {parts[part]}"
+        for part, label in zip(*np.nonzero(held == 0), strict=True)
+    )
+    return (
+        f"Expected every class in {_spoken(parts)}, but groups that belong together "
+        f"(duplicates, or groups=) hold several classes and leave no such split:\n{gaps}\n"
+        "Use smaller groups, add pictures, or set a share of 0 in split=."
+    )
+
+
+def _spoken(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,120 @@
+"""Results as one matplotlib figure: confusion matrix left, recall of every class right.
+
+Imported only by `Report.plot`, since matplotlib is an extra.
+"""
+
+from io import BytesIO
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from tlkeras.evaluation.heatmap import NUMBERED_CLASSES
+from tlkeras.evaluation.metrics import wilson_interval
+from tlkeras.evaluation.results import Results
+from tlkeras.evaluation.wording import percent, plain, shortened, span
+
+RIGHT, WRONG, INK, SOFT = "#1f5fb8", "#c2410c", "#1a2230", "#5a6677"
+
+
+class Plot(Figure):
+    """A figure that a notebook shows once, because pyplot does not know of it."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = BytesIO()
+        self.savefig(buffer, format="png", dpi=100)
+        return buffer.getvalue()
+
+
+def figure(results: Results) -> Figure:
+    """A matplotlib figure with two panels; `.savefig("report.png")` writes it.
+
+    Example::
+
+        figure(results).savefig("report.png", dpi=150)
+    """
+    classes = len(results.class_names)
+    height = float(np.clip(1.9 + 0.36 * classes, 4.4, 14.0))
+    plot = Plot(figsize=(height * 1.12 + 5.6, height), layout="constrained")
+    FigureCanvasAgg(plot)
+    left, right = plot.subplots(1, 2, width_ratios=[height * 1.12, 4.6])
+    names = [shortened(name, 26) for name in results.class_names]
+    font = float(np.clip(330 / max(classes, 33), 4.5, 10))
+    _confusion(left, results, names, font)
+    _recall(right, results, font)
+    headline = f"{percent(results.accuracy)} of {len(results)} right"
+    plot.suptitle(
+        f"{plain(results.title)}: {headline} (95 % interval {span(results.interval)})",
+        color=INK,
+        fontsize=13,
+        parse_math=False,
+    )
+    return plot
+
+
+def _confusion(axes: Axes, results: Results, names: list[str], font: float) -> None:
+    confusion = results.confusion
+    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    own = np.eye(len(confusion), dtype=bool)
+    for colour, cells in ((RIGHT, own), (WRONG, ~own)):
+        shade = LinearSegmentedColormap.from_list("shade", ["#f1f4f7", colour])
+        shown = np.ma.masked_array(shares if colour == RIGHT else shares**0.7, ~cells)
+        axes.imshow(shown, cmap=shade, vmin=0, vmax=1)
+    places = np.arange(len(names))
+    axes.set_xticks(places, names, rotation=45, ha="left", rotation_mode="anchor", fontsize=font)
+    axes.set_yticks(places, names, fontsize=font)
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0, colors=INK)
+    axes.set_xticks(places[1:] - 0.5, minor=True)
+    axes.set_yticks(places[1:] - 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=1.2)
+    axes.tick_params(which="minor", length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel("answer", color=SOFT)
+    axes.set_ylabel("true class", color=SOFT)
+    _literal(axes)
+    if len(names) > NUMBERED_CLASSES:
+        return
+    for row, column in np.argwhere(confusion):
+        strong = shares[row, column] ** (1 if row == column else 0.7) > 0.6
+        axes.text(
+            column,
+            row,
+            str(confusion[row, column]),
+            ha="center",
+            va="center",
+            fontsize=font,
+            color="white" if strong else INK,
+        )
+
+
+def _recall(axes: Axes, results: Results, font: float) -> None:
+    scores = results.per_class
+    places = np.arange(len(scores))
+    for place, score in zip(places, scores, strict=True):
+        if not score.support:
+            axes.text(0.01, place, "no pictures", va="center", color=SOFT, fontsize=font)
+            continue
+        low, high = wilson_interval(int(results.confusion[place, place]), score.support)
+        axes.barh(place, score.recall, height=0.62, color=RIGHT, alpha=0.3)
+        axes.plot([low, high], [place, place], color=RIGHT, linewidth=1.6, solid_capstyle="round")
+        axes.plot(score.recall, place, "o", color=RIGHT, markersize=5)
+        axes.text(1.03, place, f"n = {score.support}", va="center", color=SOFT, fontsize=font)
+    axes.set_yticks(places, [shortened(score.name, 26) for score in scores], fontsize=font)
+    axes.set_ylim(len(scores) - 0.5, -0.5)
+    axes.set_xlim(0, 1)
+    axes.set_xticks(np.linspace(0, 1, 5), ["0", "25", "50", "75", "100 %"])
+    axes.set_xlabel("recall, with 95 % interval", color=SOFT)
+    axes.tick_params(length=0, colors=INK)
+    axes.grid(axis="x", color="#dfe4ea", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[:].set_visible(False)
+    _literal(axes)
+
+
+def _literal(axes: Axes) -> None:
+    """Class names with a dollar sign are names, not formulas."""
+    for text in [*axes.get_xticklabels(), *axes.get_yticklabels()]:
+        text.set_parse_math(False)

@@ -1,0 +1,1 @@
+"""What a served model does with encoded pictures, written as TensorFlow graph code."""

@@ -1,0 +1,172 @@
+"""Proof that an exported folder answers as the model does, in a process that knows only it.
+
+pictures ─▶ fresh python, TensorFlow alone, SavedModel ─┐
+what the model in this process answered ────────────────┴─ compare ─▶ ServedParity
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tlkeras.errors import ExportError, ParityError
+
+TOLERANCE = 1e-4
+_SCRIPT = Path(__file__).with_name("serve_once.py")
+
+
+@dataclass(frozen=True)
+class ServedParity:
+    """How far a served model's answers are from the model's own.
+
+    >>> print(ServedParity(12, 2.5e-07, 0, (), 1e-4))
+    12 pictures: largest difference 2.5e-07 (tolerance 0.0001), 0 labels differ
+    """
+
+    pictures: int
+    largest_difference: float
+    label_mismatches: int
+    not_decodable: tuple[int, ...]
+    tolerance: float
+
+    def to_dict(self) -> dict[str, object]:
+        """The fields as JSON can hold them."""
+        return {**asdict(self), "not_decodable": list(self.not_decodable)}
+
+    @classmethod
+    def from_json(cls, text: str) -> "ServedParity":
+        """The parity whose `to_dict` was written as `text`."""
+        fields = json.loads(text)
+        return cls(**{**fields, "not_decodable": tuple(fields["not_decodable"])})
+
+    def __str__(self) -> str:
+        text = (
+            f"{self.pictures} pictures: largest difference {self.largest_difference:.2g} "
+            f"(tolerance {self.tolerance:g}), {self.label_mismatches} labels differ"
+        )
+        if self.not_decodable:
+            text += f"; {len(self.not_decodable)} of a format that serving does not decode"
+        return text
+
+
+def verify_savedmodel(
+    path: str | Path,
+    pictures: Sequence[bytes],
+    expected_labels: Sequence[str],
+    expected_probabilities: np.ndarray,
+    *,
+    tolerance: float = TOLERANCE,
+    timeout_s: float = 600.0,
+) -> ServedParity:
+    """The comparison of `serving_default` at `path` with the expected answers, if they match.
+
+    `pictures` are n encoded files, `expected_probabilities` (n, c) float. A picture that the
+    graph does not decode (TIFF, WebP) is counted in `not_decodable` and not compared. Raises
+    ParityError naming the worst picture, ExportError when the folder cannot be served at all.
+
+    Example::
+
+        parity = verify_savedmodel("serve/flowers/1", files, labels, probabilities)
+    """
+    expected = np.asarray(expected_probabilities, np.float32)
+    if not pictures or expected.shape[:1] != (len(pictures),):
+        raise ExportError(
+            f"Expected one row of probabilities for each of 1 or more pictures, came "
+            f"{len(pictures)} pictures and {expected.shape}. Hand in both for the same files."
+        )
+    served = _serve_in_fresh_process(Path(path), pictures, timeout_s)
+    if not served["marked"]:
+        raise ParityError(
+            "Expected a broken picture to be marked ok=False with an empty label; it was "
+            "answered like a picture. Export again."
+        )
+    return _compare(served, list(expected_labels), expected, tolerance)
+
+
+def _compare(
+    served: dict[str, np.ndarray], labels: list[str], expected: np.ndarray, tolerance: float
+) -> ServedParity:
+    ok, given = served["ok"], served["probabilities"]
+    if given.shape != expected.shape:
+        raise ParityError(
+            f"Expected probabilities {expected.shape}, the served model gave {given.shape}. "
+            "Export the bundle that made the expected answers."
+        )
+    if not ok.any():
+        raise ParityError(
+            f"Expected at least one picture that serving decodes, came {len(ok)} that it does "
+            "not. Hand in JPEG, PNG, GIF or BMP files."
+        )
+    # A NaN on either side compares as equal to nothing, so it must count as the worst.
+    difference = np.nan_to_num(np.abs(given - expected).max(axis=1), nan=np.inf)
+    difference[~ok] = 0.0
+    differs = _other_label(served["label"], labels, expected, tolerance) & ok
+    worst = int(np.argmax(difference + differs))
+    parity = ServedParity(
+        pictures=int(ok.sum()),
+        largest_difference=float(difference.max()),
+        label_mismatches=int(differs.sum()),
+        not_decodable=tuple(int(row) for row in np.flatnonzero(~ok)),
+        tolerance=tolerance,
+    )
+    if parity.largest_difference > tolerance or parity.label_mismatches:
+        column = int(np.argmax(np.abs(given[worst] - expected[worst])))
+        raise ParityError(
+            f"Expected the served answers within {tolerance:g} of the model's; {parity}. Worst is "
+            f"picture {worst}: model {labels[worst]!r}, served {str(served['label'][worst])!r}, "
+            f"class {column} {expected[worst, column]:.6f} against {given[worst, column]:.6f}. "
+            "Check that both come from the same weights and saw the same pictures."
+        )
+    return parity
+
+
+def _other_label(
+    given: np.ndarray, labels: list[str], expected: np.ndarray, tolerance: float
+) -> np.ndarray:
+    """Rows whose label differs although the two best classes are no tie within tolerance."""
+    tied = np.zeros(len(labels), bool)
+    if expected.shape[1] > 1:
+        second, best = np.sort(expected, axis=1)[:, -2:].T
+        tied = best - second <= 2 * tolerance
+    return (given != np.array(labels, dtype=np.str_)) & ~tied
+
+
+def _serve_in_fresh_process(
+    model: Path, pictures: Sequence[bytes], timeout_s: float
+) -> dict[str, np.ndarray]:
+    with tempfile.TemporaryDirectory() as room:
+        request, answers = Path(room, "request.npz"), Path(room, "answers.npz")
+        lengths = np.array([len(picture) for picture in pictures], np.int64)
+        np.savez(request, data=np.frombuffer(b"".join(pictures), np.uint8), lengths=lengths)
+        # -P: a script run by its path would else find its neighbours before the library.
+        command = [sys.executable, "-P", str(_SCRIPT), str(model), str(request), str(answers)]
+        quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"}
+        try:
+            done = subprocess.run(
+                command,
+                env=quiet,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=timeout_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise ExportError(
+                f"Expected the served model's answers within {timeout_s:g} s, none came. "
+                "Verify with fewer pictures, or give it more time."
+            ) from error
+        if done.returncode != 0 or not answers.exists():
+            raise ExportError(
+                f"Expected '{model}' to load and answer in a fresh process; it ended with status "
+                f"{done.returncode}:\n{done.stderr.strip()[-2000:]}\n"
+                "Export again; if it stays, load the folder with tf.saved_model.load to see why."
+            )
+        with np.load(answers) as stored:
+            return {name: stored[name] for name in stored.files}

@@ -1,0 +1,159 @@
+"""Heads made of Keras layers: a hidden layer with dropout, or the user's own list.
+
+They train on embeddings in memory with Adam, stop early on the validation rows, and are then
+trained again on both sets for as many epochs as did best.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tlkeras.errors import TrainingError
+from tlkeras.heads.head import FittedHead, Labelled
+from tlkeras.progress import Progress, silent
+
+if TYPE_CHECKING:
+    import keras
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class HeadTraining:
+    """How a head of layers is trained: Adam, with early stopping on the validation rows."""
+
+    epochs: int
+    learning_rate: float
+    batch_size: int
+    patience: int
+    seed: int
+
+
+def mlp(hidden: int, dropout: float, seed: int) -> list["keras.Layer"]:
+    """A hidden ReLU layer of `hidden` units with dropout; the classes' layer comes after it."""
+    import keras
+
+    start = keras.initializers.HeNormal(seed=seed)
+    return [
+        keras.layers.Dense(
+            hidden, activation="relu", kernel_initializer=start, dtype="float32", name="hidden"
+        ),
+        keras.layers.Dropout(dropout, seed=seed, dtype="float32", name="dropout"),
+    ]
+
+
+def complete(
+    layers: Sequence["keras.Layer"], train: Labelled, classes: int, seed: int
+) -> "keras.Model":
+    """A model from embeddings (n, d) to probabilities (n, classes) out of fresh copies.
+
+    Embeddings are standardised first, by the training rows. A last layer with `classes` linear
+    outputs gets a softmax; with any other width it gets a Dense softmax after it. The user's
+    layers are copied, so that one list serves many fits.
+    """
+    import keras
+
+    mean, variance = train.vectors.mean(axis=0), train.vectors.var(axis=0)
+    vectors = keras.Input((train.vectors.shape[1],), name="embedding_in")
+    out = keras.layers.Normalization(
+        mean=mean.tolist(),
+        variance=np.where(variance > 1e-14, variance, 1.0).tolist(),
+        dtype="float32",
+        name="standardise",
+    )(vectors)
+    copies = [type(layer).from_config(layer.get_config()) for layer in layers]
+    for copy in copies:
+        out = copy(out)
+    if not copies or out.shape[-1] != classes:
+        start = keras.initializers.GlorotUniform(seed=seed)
+        out = keras.layers.Dense(classes, kernel_initializer=start, dtype="float32", name="logits")(
+            out
+        )
+    elif _ends_in_softmax(copies[-1]):
+        return keras.Model(vectors, out)
+    return keras.Model(vectors, keras.layers.Softmax(dtype="float32", name="probabilities")(out))
+
+
+def fit_layers(
+    layers: Sequence["keras.Layer"],
+    train: Labelled,
+    validation: Labelled,
+    classes: int,
+    how: HeadTraining,
+    progress: Progress = silent,
+) -> FittedHead:
+    """The layers trained on embeddings, then retrained on both parts for the best epochs.
+
+    Raises:
+        TrainingError: the loss became NaN or infinite.
+    """
+    first = complete(layers, train, classes, how.seed)
+    history = _train(first, train, validation, how, progress)
+    best = int(np.argmin([row["val_loss"] for row in history]))
+    answers = first(validation.vectors, training=False)
+    second = complete(layers, train, classes, how.seed)
+    _train(second, train.join(validation), None, replace(how, epochs=best + 1), progress)
+    return FittedHead(
+        layers=tuple(second.layers[1:]),
+        validation=np.asarray(answers, "float32"),
+        chosen={"epochs": best + 1},
+        before_refit=first.get_weights(),
+        history=history,
+    )
+
+
+def _train(
+    model: "keras.Model",
+    train: Labelled,
+    validation: Labelled | None,
+    how: HeadTraining,
+    progress: Progress,
+) -> list[dict[str, float]]:
+    """Epoch rows; the model ends with the weights of its best validation epoch."""
+    import keras
+
+    model.compile(
+        keras.optimizers.Adam(how.learning_rate),
+        "sparse_categorical_crossentropy",
+        weighted_metrics=["accuracy"],
+    )
+    rng = np.random.default_rng(how.seed)
+    rows: list[dict[str, float]] = []
+    best_loss, best_weights = np.inf, model.get_weights()
+    for epoch in range(how.epochs):
+        order = rng.permutation(len(train))
+        fitted = model.fit(
+            train.vectors[order],
+            train.labels[order],
+            sample_weight=train.weights[order],
+            batch_size=how.batch_size,
+            shuffle=False,
+            verbose=0,
+            validation_data=(validation.vectors, validation.labels) if validation else None,
+        )
+        row = {name: float(values[-1]) for name, values in fitted.history.items()}
+        if not np.isfinite(row["loss"]):
+            raise TrainingError(
+                f"The head's loss must stay finite. Received: {row['loss']} in epoch {epoch + 1} "
+                f"at learning rate {how.learning_rate}. Lower `head_learning_rate` in the recipe."
+            )
+        rows.append({"epoch": float(epoch + 1), **row})
+        progress("training the head", epoch + 1, how.epochs, f"loss {row['loss']:.3f}")
+        if validation is None:
+            continue
+        if row["val_loss"] < best_loss:
+            best_loss, best_weights = row["val_loss"], model.get_weights()
+        elif epoch + 1 - int(np.argmin([r["val_loss"] for r in rows])) > how.patience:
+            progress("training the head", how.epochs, how.epochs, "stopped early")
+            break
+    if validation is not None:
+        model.set_weights(best_weights)
+    return rows
+
+
+def _ends_in_softmax(layer: "keras.Layer") -> bool:
+    activation = getattr(layer, "activation", None)
+    return type(layer).__name__ == "Softmax" or getattr(activation, "__name__", "") == "softmax"

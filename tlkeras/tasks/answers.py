@@ -1,0 +1,121 @@
+"""What a trained model says about pictures, and whether its export says the same."""
+
+from collections.abc import Callable, Iterable, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tlkeras.data.decode import Source, decode
+from tlkeras.data.picture import Picture
+from tlkeras.data.pipeline import pixel_batches
+from tlkeras.data.sources import gather
+from tlkeras.errors import DecodeError
+from tlkeras.progress import Progress, silent
+from tlkeras.tasks.predictions import Predictions
+
+if TYPE_CHECKING:
+    import keras
+
+    from tlkeras.bundle.bundle import Bundle
+    from tlkeras.tasks.fitted import Fitted
+
+THUMBNAIL_PX = 160
+PICTURES_TO_VERIFY = 24
+
+
+def from_vectors(head: Sequence["keras.Layer"], vectors: np.ndarray) -> np.ndarray:
+    """Probabilities (n, classes) float32 that the head's layers give for embeddings (n, d)."""
+    out = vectors
+    for layer in head:
+        out = layer(out)
+    return np.asarray(out, "float32")
+
+
+def predict(
+    model: "keras.Model",
+    size_px: int,
+    class_names: tuple[str, ...],
+    pictures: Source | Iterable[Source],
+    batch_size: int,
+    progress: Progress = silent,
+) -> Predictions:
+    """Answers for every picture named, in order; one that can't be read marks its own row."""
+    sources = gather(pictures)
+    table = np.full((len(sources), len(class_names)), np.nan, "float32")
+    unreadable: dict[int, str] = {}
+
+    def note(index: int, error: DecodeError) -> None:
+        unreadable[index] = error.reason
+
+    forward = _compiled(model, size_px)
+    done = 0
+    for batch in pixel_batches(
+        sources, (size_px, size_px), batch_size=batch_size, on_error=note
+    ):
+        table[batch.index] = forward(batch.pixels)
+        done += len(batch.index)
+        progress("predicting", done + len(unreadable), len(sources))
+    names = tuple(_name(source, index) for index, source in enumerate(sources))
+    return Predictions(names, table, class_names, unreadable)
+
+
+def thumbnails(pictures: Sequence[Picture]) -> Callable[[int], bytes | None]:
+    """A function from row to a small JPEG of that row's picture, None if it can't be read."""
+
+    def thumbnail(row: int) -> bytes | None:
+        from PIL import Image
+
+        try:
+            small = Image.fromarray(decode(pictures[row].source))
+        except DecodeError:
+            return None
+        small.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
+        out = BytesIO()
+        small.save(out, "JPEG", quality=80)
+        return out.getvalue()
+
+    return thumbnail
+
+
+def export(bundle: "Bundle", fitted: "Fitted", path: Path, batch_size: int) -> Path:
+    """The verified SavedModel; its answers are held against `predict` on real pictures.
+
+    The pictures are those of the test part (else the training part) that are still where the
+    manifest says; with none, generated ones.
+    """
+    from tlkeras.export.savedmodel import export as export_savedmodel
+
+    def probabilities(files: list[bytes]) -> np.ndarray:
+        answers = predict(
+            fitted.model, fitted.spec.size_px, fitted.class_names, files, batch_size
+        )
+        return answers.probabilities
+
+    return export_savedmodel(bundle, path, _pictures_at_hand(fitted), probabilities)
+
+
+def _pictures_at_hand(fitted: "Fitted") -> list[bytes]:
+    by_part = sorted(fitted.manifest, key=lambda row: row["part"] != "test")
+    files = [Path(str(row["path"])) for row in by_part]
+    step = max(1, len(files) // (4 * PICTURES_TO_VERIFY))
+    found: list[bytes] = []
+    for file in files[::step]:
+        if file.is_file() and len(found) < PICTURES_TO_VERIFY:
+            found.append(file.read_bytes())
+    return found
+
+
+def _compiled(model: "keras.Model", size_px: int) -> Callable[[np.ndarray], np.ndarray]:
+    import tensorflow as tf
+
+    shape = tf.TensorSpec((None, size_px, size_px, 3), tf.float32)
+    graph = tf.function(lambda pixels: model(pixels, training=False), input_signature=[shape])
+    return lambda pixels: graph(tf.constant(pixels)).numpy()
+
+
+def _name(source: Source, index: int) -> str:
+    if isinstance(source, bytes):
+        return f"bytes {index}"
+    return f"array {index}" if isinstance(source, np.ndarray) else str(source)

@@ -1,0 +1,171 @@
+"""What training leaves behind, and the two ways to get there: a new head, a tuned backbone."""
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tlkeras.backbones.spec import Backbone
+from tlkeras.data.folder import ImageFolder
+from tlkeras.errors import DataError
+from tlkeras.features.extract import Extractor
+from tlkeras.progress import Progress
+from tlkeras.tasks.assembly import EMBEDDING, backbone_of, join
+from tlkeras.training.finetune import Judged, Tuned, Tuning, fine_tune
+from tlkeras.training.probe import HeadKind, Probe, probe
+from tlkeras.training.recipe import Recipe
+from tlkeras.training.weights import imbalance_hint
+
+if TYPE_CHECKING:
+    import keras
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Fitted:
+    """A trained classifier and the record of how it came about.
+
+    Attributes:
+        model: pixels (n, h, w, 3) float32 in [0, 255] → probabilities (n, classes) float32.
+        spec: the backbone's catalogue entry, or what stands for it.
+        class_names: name of each column of the probabilities.
+        validation: how the model did on the validation part before it trained on it too.
+        fine_tuned: whether the backbone's weights are no longer the pretrained ones.
+        chosen: settings that the validation part decided.
+        history: one row an epoch, or a setting tried; `phase` says of what.
+        manifest: one row a picture: path, sha256, label, part.
+        decisions: what was decided without the user, each with its reason.
+    """
+
+    model: "keras.Model"
+    spec: Backbone
+    class_names: tuple[str, ...]
+    validation: Judged
+    fine_tuned: bool = False
+    chosen: dict[str, float] = field(default_factory=dict)
+    history: list[dict[str, object]] = field(default_factory=list)
+    manifest: list[dict[str, object]] = field(default_factory=list)
+    metrics: dict[str, object] = field(default_factory=dict)
+    decisions: list[str] = field(default_factory=list)
+    _extractor: Extractor | None = field(default=None, repr=False)
+
+    def extractor(self, recipe: Recipe) -> Extractor:
+        """Pictures → embeddings of this backbone; cached on disk while it is the pretrained one."""
+        if self._extractor is None:
+            self._extractor = Extractor(
+                backbone_of(self.model),
+                self.spec.size_px,
+                batch_size=recipe.batch_size,
+                cached=not self.fine_tuned,
+            )
+        return self._extractor
+
+
+def fit_head(
+    spec: Backbone,
+    extract: Extractor,
+    data: ImageFolder,
+    head: HeadKind,
+    recipe: Recipe,
+    show: Progress,
+) -> tuple[Fitted, Probe]:
+    """A new head on a frozen backbone.
+
+    Raises:
+        DataError: the training or the validation part is empty.
+    """
+    for part in (data.train, data.validation):
+        if not len(part):
+            raise DataError(
+                f"Training needs pictures in the {part.name} part. Received: none. "
+                "Give it a share: ImageFolder(folder, split=(0.70, 0.15, 0.15))."
+            )
+    decisions = [f"set aside {aside.path}: {aside.reason}" for aside in data.set_aside]
+    hint = imbalance_hint(data.train.counts(), recipe.class_weight)
+    if hint:
+        decisions.append(hint)
+    found = probe(
+        extract,
+        data.train.pictures,
+        data.validation.pictures,
+        len(data.class_names),
+        head,
+        recipe,
+        show,
+    )
+    choice = ", ".join(f"{name} {value:g}" for name, value in found.head.chosen.items())
+    decisions.append(
+        f"the head's {choice} did best on the validation part (accuracy {found.accuracy:.3f}); "
+        "trained with it on the training and the validation part"
+    )
+    for line in decisions:
+        logger.info("%s", line)
+    fitted = Fitted(
+        model=join(extract.model, found.head.layers),
+        spec=spec,
+        class_names=data.class_names,
+        validation=Judged(found.accuracy, found.loss),
+        chosen=dict(found.head.chosen),
+        history=[{"phase": "head", **row} for row in found.head.history],
+        manifest=manifest(data),
+        decisions=decisions,
+        _extractor=extract,
+    )
+    return fitted, found
+
+
+def tune_backbone(
+    fitted: Fitted,
+    found: Probe,
+    data: ImageFolder,
+    unfreeze: str | int | float,
+    recipe: Recipe,
+    show: Progress,
+) -> Tuned:
+    """Fine-tune a freshly fitted classifier; it holds the better of both models afterwards."""
+    tuning = Tuning(fitted.model, EMBEDDING, fitted.spec.size_px, unfreeze, recipe)
+    refitted = found.head.weights()
+    found.head.set_weights(found.head.before_refit)
+    tuned = fine_tune(tuning, data.train.pictures, data.validation.pictures, refitted, show)
+    fitted.history += [{"phase": "fine-tuning", **row} for row in tuned.history]
+    fitted.decisions.append(str(tuned))
+    logger.info("%s", tuned)
+    if tuned.better:
+        fitted.fine_tuned = True
+        fitted.validation = tuned.best
+        fitted._extractor = None  # its cache speaks of the pretrained weights
+    return tuned
+
+
+def manifest(data: ImageFolder) -> list[dict[str, object]]:
+    """One row a picture of the data set: path, sha256, label, part."""
+    return [
+        {
+            "path": str(picture.path),
+            "sha256": picture.sha256,
+            "label": data.class_names[picture.label],
+            "part": part.name,
+        }
+        for part in (data.train, data.validation, data.test)
+        for picture in part.pictures
+    ]
+
+
+def columns_of(names: tuple[str, ...], class_names: tuple[str, ...]) -> np.ndarray:
+    """(len(names),) int64: for each class of a data set, its column in a model's answers.
+
+    Raises:
+        DataError: a class that the model does not know.
+
+    >>> columns_of(("dog", "cat"), ("cat", "dog")).tolist()
+    [1, 0]
+    """
+    unknown = [name for name in names if name not in class_names]
+    if unknown:
+        raise DataError(
+            f"The classifier knows {', '.join(map(repr, class_names))}. Received pictures of "
+            f"{', '.join(map(repr, unknown))}. Evaluate on the classes it was trained on."
+        )
+    return np.array([class_names.index(name) for name in names], "int64")

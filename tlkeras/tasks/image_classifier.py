@@ -1,0 +1,282 @@
+"""ImageClassifier: the front door, from labelled pictures to a served model.
+
+    fit ─▶ evaluate ─▶ (fine_tune ─▶ evaluate) ─▶ predict ─▶ save ─▶ export
+"""
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from tlkeras.backbones.spec import Backbone
+from tlkeras.data.decode import Source
+from tlkeras.data.folder import ImageFolder, Part
+from tlkeras.errors import DataError, NotFittedError
+from tlkeras.features.extract import Extractor
+from tlkeras.progress import Progress, shown
+from tlkeras.tasks import answers, run_folder
+from tlkeras.tasks.assembly import BackboneSource, head_of
+from tlkeras.tasks.fitted import Fitted, columns_of, fit_head, tune_backbone
+from tlkeras.tasks.predictions import Predictions
+from tlkeras.training.finetune import Tuned
+from tlkeras.training.probe import HeadKind, Probe
+from tlkeras.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+    from tlkeras.evaluation.report import Report
+
+logger = logging.getLogger(__name__)
+
+
+class ImageClassifier:
+    """A classifier of pictures: a pretrained backbone with a head for the user's classes.
+
+    Args:
+        backbone: a catalogue name ("MobileNetV2", "MobileNetV2-0.35"; `tlkeras backbones`
+            lists them), a keras.Model, or the path of one (.keras, .h5).
+        weights: "default" (the backbone's own), "imagenet", "builtin", a weights file, or None
+            for an untrained backbone.
+        head: "linear" (softmax regression solved to its optimum), "mlp" (a hidden layer with
+            dropout), or a list of Keras layers.
+        recipe: every other knob.
+
+    Raises:
+        BackboneError: the name is unknown; the message lists close ones.
+
+    Example::
+
+        data = tl.ImageFolder("flowers/")
+        clf = tl.ImageClassifier("MobileNetV2").fit(data)
+        print(clf.evaluate(data.test))
+        clf.export("serve/flowers/1")
+    """
+
+    def __init__(
+        self,
+        backbone: "str | Path | keras.Model" = "MobileNetV2",
+        *,
+        weights: str | Path | None = "default",
+        head: HeadKind = "linear",
+        recipe: Recipe | None = None,
+    ) -> None:
+        self.source = BackboneSource(backbone, weights)
+        self.head = head
+        self.recipe = recipe or Recipe()
+        self._fitted: Fitted | None = None
+
+    def fit(self, data: ImageFolder | str | Path, *, progress: Progress | None = None) -> Self:
+        """The classifier with a new head, trained on the frozen pretrained backbone.
+
+        Each picture passes the backbone once; its embedding is kept on disk by content, so that
+        a second fit on the same pictures does not touch the backbone at all.
+
+        Args:
+            data: labelled pictures with a training and a validation part, or their folder.
+            progress: told how far the work is; None shows it in the terminal or the log.
+
+        Raises:
+            DataError: a part is empty.
+            WeightsError: the pretrained weights can't be had; the message lists ways on.
+        """
+        with _showing(progress) as show:
+            self._fitted, _ = self._fit_head(_folder(data), show)
+        return self
+
+    def fine_tune(
+        self,
+        data: ImageFolder | str | Path,
+        unfreeze: str | int | float = 0.3,
+        *,
+        progress: Progress | None = None,
+    ) -> Tuned:
+        """What became of training the top of the backbone too; the better model is kept.
+
+        Starts from the pretrained weights with a freshly fitted head. A result that does not
+        beat the frozen backbone, or an earlier fine-tuning, on the validation part is dropped.
+
+        Args:
+            data: labelled pictures with a training and a validation part, or their folder.
+            unfreeze: name of the deepest layer to train, a count of layers with weights from
+                the top, or a fraction of them.
+            progress: told how far the work is; None shows it in the terminal or the log.
+
+        Raises:
+            BackboneError: `unfreeze` names no layer or selects none.
+            TrainingError: the loss became NaN or infinite; the classifier is as it was.
+        """
+        folder = _folder(data)
+        before = self._fitted
+        with _showing(progress) as show:
+            fitted, found = self._fit_head(folder, show)
+            if before is None:
+                self._fitted = fitted  # so that Ctrl-C leaves the frozen model
+            tuned = tune_backbone(fitted, found, folder, unfreeze, self.recipe, show)
+        if before is not None and before.fine_tuned and not tuned.best.beats(before.validation):
+            note = f"kept the earlier fine-tuning, which did better on validation; now: {tuned}"
+            before.decisions.append(note)
+            logger.info("%s", note)
+        else:
+            self._fitted = fitted
+        return tuned
+
+    def evaluate(
+        self, data: Part | ImageFolder | str | Path, *, progress: Progress | None = None
+    ) -> "Report":
+        """Numbers, intervals, tables and the worst mistakes on labelled pictures.
+
+        Args:
+            data: a part such as `data.test`; of a whole ImageFolder the test part is taken.
+            progress: told how far the work is; None shows it in the terminal or the log.
+
+        Raises:
+            NotFittedError: there is no trained model yet.
+            DataError: the part is empty, or has a class that the model does not know.
+        """
+        from tlkeras.evaluation.report import Report
+
+        fitted = self._trained()
+        part = data if isinstance(data, Part) else _folder(data).test
+        if not len(part):
+            raise DataError(
+                f"Evaluation needs labelled pictures. Received: an empty {part.name} part. "
+                "Give it a share: ImageFolder(folder, split=(0.70, 0.15, 0.15))."
+            )
+        columns = columns_of(part.class_names, fitted.class_names)
+        with _showing(progress) as show:
+            features = fitted.extractor(self.recipe)(part.pictures, progress=show)
+        report = Report(
+            fitted.class_names,
+            columns[features.labels],
+            answers.from_vectors(head_of(fitted.model), features.vectors),
+            tuple(str(path) for path in part.paths),
+            thumbnails=answers.thumbnails(part.pictures),
+        )
+        fitted.metrics[part.name] = report.to_dict()
+        return report
+
+    def predict(
+        self, pictures: Source | Iterable[Source], *, progress: Progress | None = None
+    ) -> Predictions:
+        """Labels and probabilities of pictures, each with the path it belongs to.
+
+        Args:
+            pictures: a file, a folder, a pattern, bytes, an array, or a list of them.
+            progress: told how far the work is; None shows it in the terminal or the log.
+
+        Raises:
+            NotFittedError: there is no trained model yet.
+            DataError: a file does not exist. One that exists and can't be read only marks
+                its own row.
+        """
+        fitted = self._trained()
+        with _showing(progress) as show:
+            return answers.predict(
+                fitted.model,
+                fitted.spec.size_px,
+                fitted.class_names,
+                pictures,
+                self.recipe.batch_size,
+                show,
+            )
+
+    def save(self, folder: str | Path) -> Path:
+        """The run folder: model, labels, recipe, metrics, history, manifest, card.
+
+        `model.keras` in it opens with `keras.models.load_model` without tlkeras.
+
+        Raises:
+            NotFittedError: there is no trained model yet.
+            BundleError: the folder holds something else; nothing of it is touched.
+        """
+        return run_folder.save(self._trained(), self.source, self.head, self.recipe, Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """The classifier that `save` wrote.
+
+        Raises:
+            BundleError: not a run folder, or a file in it is damaged.
+        """
+        fitted, source, head, recipe = run_folder.load(Path(folder))
+        classifier = cls(source.origin, weights=source.weights, head=head, recipe=recipe)
+        classifier._fitted = fitted
+        return classifier
+
+    def export(self, path: str | Path) -> Path:
+        """A SavedModel that takes image bytes and answers with labels, proven to agree.
+
+        The written model is loaded in a fresh process with nothing but TensorFlow, is sent real
+        pictures, and must give the same labels with probabilities within 1e-4.
+
+        Raises:
+            NotFittedError: there is no trained model yet.
+            ParityError: the written model answers differently; nothing is left at `path`.
+            ExportError: it can't be written there.
+        """
+        fitted = self._trained()
+        bundle = run_folder.to_bundle(fitted, self.source, self.head, self.recipe)
+        return answers.export(bundle, fitted, Path(path), self.recipe.batch_size)
+
+    @property
+    def model(self) -> "keras.Model":
+        """Pixels (n, h, w, 3) float32 RGB in [0, 255], any size → probabilities (n, classes)."""
+        return self._trained().model
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Name of each column of the probabilities."""
+        return self._trained().class_names
+
+    @property
+    def history(self) -> list[dict[str, object]]:
+        """One row an epoch, or a setting tried, with its `phase`."""
+        return self._trained().history
+
+    @property
+    def decisions(self) -> list[str]:
+        """What was decided without asking, each with its reason."""
+        return self._trained().decisions
+
+    def __repr__(self) -> str:
+        name = self.source.label
+        if self._fitted is None:
+            return f"ImageClassifier({name!r}, not fitted)"
+        state = "fine-tuned" if self._fitted.fine_tuned else "frozen backbone"
+        return f"ImageClassifier({name!r}, {len(self.class_names)} classes, {state})"
+
+    def _trained(self) -> Fitted:
+        if self._fitted is None:
+            raise NotFittedError(
+                "This needs a trained classifier. Received: one that was never fitted. "
+                "Call fit(data) first, or ImageClassifier.load(folder)."
+            )
+        return self._fitted
+
+    def _fit_head(self, data: ImageFolder, show: Progress) -> tuple[Fitted, Probe]:
+        spec, extract = self._pretrained()
+        return fit_head(spec, extract, data, self.head, self.recipe, show)
+
+    def _pretrained(self) -> tuple[Backbone, Extractor]:
+        """The backbone with its pretrained weights: the one at hand, or built again."""
+        if self._fitted is not None and not self._fitted.fine_tuned:
+            return self._fitted.spec, self._fitted.extractor(self.recipe)
+        spec, model = self.source.build(self.recipe.seed)
+        return spec, Extractor(model, spec.size_px, batch_size=self.recipe.batch_size)
+
+
+def _folder(data: ImageFolder | str | Path) -> ImageFolder:
+    return ImageFolder(data) if isinstance(data, str | Path) else data
+
+
+@contextmanager
+def _showing(progress: Progress | None) -> Iterator[Progress]:
+    if progress is not None:
+        yield progress
+        return
+    with shown() as bars:
+        yield bars

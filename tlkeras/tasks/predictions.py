@@ -1,0 +1,84 @@
+"""What `predict` gives: an answer a picture, and which picture it belongs to."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer for one picture; `label` is None and `reason` says why where it can't be read."""
+
+    path: str
+    label: str | None
+    score: float
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Answers in the order the pictures were given.
+
+    Attributes:
+        paths: (n,) text, the file of each row, or "bytes 3", "array 3" for data in memory.
+        probabilities: (n, classes) float32; NaN in rows whose picture can't be read.
+        class_names: name of each column.
+        unreadable: reason by row, for pictures that can't be read.
+
+    >>> table = Predictions(("a.jpg",), np.array([[0.2, 0.8]], "float32"), ("cat", "dog"), {})
+    >>> table.labels, round(table[0].score, 2)
+    (('dog',), 0.8)
+    """
+
+    paths: tuple[str, ...]
+    probabilities: np.ndarray
+    class_names: tuple[str, ...]
+    unreadable: dict[int, str]
+
+    @property
+    def labels(self) -> tuple[str | None, ...]:
+        """The most probable class of each row; None where the picture can't be read."""
+        return tuple(row.label for row in self)
+
+    @property
+    def scores(self) -> np.ndarray:
+        """(n,) float32 probability of the label; NaN where the picture can't be read."""
+        return self.probabilities.max(axis=1)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, row: int) -> Prediction:
+        path = self.paths[row]
+        if row in self.unreadable:
+            return Prediction(path, None, float("nan"), self.unreadable[row])
+        best = int(self.probabilities[row].argmax())
+        return Prediction(path, self.class_names[best], float(self.probabilities[row, best]))
+
+    def __iter__(self) -> Iterator[Prediction]:
+        return (self[row] for row in range(len(self)))
+
+    def __str__(self) -> str:
+        width = max((len(path) for path in self.paths), default=0)
+        return "\n".join(
+            f"{row.path:<{width}}  {row.label}  {row.score:.3f}"
+            if row.label is not None
+            else f"{row.path:<{width}}  not readable: {row.reason}"
+            for row in self
+        )
+
+    def to_dict(self) -> list[dict[str, object]]:
+        """One plain dictionary a row, as JSON can hold it."""
+        return [
+            {
+                "path": row.path,
+                "label": row.label,
+                "score": None if row.label is None else row.score,
+                "probabilities": None
+                if row.label is None
+                else dict(zip(self.class_names, map(float, self.probabilities[index]), strict=True)),
+                **({"reason": row.reason} if row.reason else {}),
+            }
+            for index, row in enumerate(self)
+        ]

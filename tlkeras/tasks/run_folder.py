@@ -1,0 +1,124 @@
+"""A trained classifier ⇄ its run folder, through a Bundle."""
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from tlkeras.backbones.hashing import fingerprint
+from tlkeras.backbones.spec import Backbone
+from tlkeras.bundle import read, write
+from tlkeras.bundle.bundle import Bundle
+from tlkeras.errors import BackboneError
+from tlkeras.tasks.assembly import EMBEDDING, BackboneSource, backbone_of
+from tlkeras.tasks.fitted import Fitted
+from tlkeras.training.finetune import Judged
+from tlkeras.training.probe import HeadKind
+from tlkeras.training.recipe import Recipe
+
+PACKAGES = ("tlkeras", "tensorflow", "keras", "numpy", "pillow")
+
+
+def save(
+    fitted: Fitted, source: BackboneSource, head: HeadKind, recipe: Recipe, folder: Path
+) -> Path:
+    """The folder, complete; see `ImageClassifier.save`."""
+    return write.save(to_bundle(fitted, source, head, recipe), folder)
+
+
+def to_bundle(fitted: Fitted, source: BackboneSource, head: HeadKind, recipe: Recipe) -> Bundle:
+    """Everything that leaves with a trained classifier."""
+    spec = fitted.spec
+    named = source.spec() is not None
+    return Bundle(
+        model=fitted.model,
+        class_names=fitted.class_names,
+        backbone={
+            "name": spec.name,
+            "in_catalogue": named,
+            "weights": source.weights_name,
+            "size_px": spec.size_px,
+            "width": spec.width,
+            "preprocessing": spec.preprocessing,
+            "licence": spec.licence,
+            "embedding_layer": EMBEDDING,
+            "fine_tuned": fitted.fine_tuned,
+            "fingerprint": fingerprint(backbone_of(fitted.model)),
+        },
+        head={**_head_to_dict(head), "chosen": fitted.chosen},
+        recipe=recipe.to_dict(),
+        metrics={
+            "validation": {"accuracy": fitted.validation.accuracy, "loss": fitted.validation.loss},
+            **fitted.metrics,
+            "decisions": fitted.decisions,
+        },
+        history=fitted.history,
+        manifest=fitted.manifest,
+        versions={
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            **{package: version(package) for package in PACKAGES},
+        },
+    )
+
+
+def load(folder: Path) -> tuple[Fitted, BackboneSource, HeadKind, Recipe]:
+    """What `save` put into the folder.
+
+    Raises:
+        BundleError: not a run folder, or a file in it is damaged.
+    """
+    bundle = read.load(folder)
+    facts = bundle.backbone
+    metrics = dict(bundle.metrics)
+    validation = metrics.pop("validation")
+    decisions = list(metrics.pop("decisions"))
+    spec = Backbone(
+        name=str(facts["name"]),
+        application="",
+        size_px=int(facts["size_px"]),
+        width=int(facts["width"]),
+        preprocessing=facts["preprocessing"],
+        licence=str(facts["licence"]),
+    )
+    fitted = Fitted(
+        model=bundle.model,
+        spec=spec,
+        class_names=bundle.class_names,
+        validation=Judged(validation["accuracy"], validation["loss"]),
+        fine_tuned=bool(facts["fine_tuned"]),
+        chosen=dict(bundle.head["chosen"]),
+        history=bundle.history,
+        manifest=bundle.manifest,
+        metrics=metrics,
+        decisions=decisions,
+    )
+    return fitted, _source(bundle), _head_from_dict(bundle.head), Recipe.from_dict(bundle.recipe)
+
+
+def _source(bundle: Bundle) -> BackboneSource:
+    facts = bundle.backbone
+    weights = None if facts["weights"] == "untrained" else str(facts["weights"])
+    if facts["in_catalogue"]:
+        try:
+            return BackboneSource(str(facts["name"]), weights)
+        except BackboneError:  # a catalogue entry of another release
+            pass
+    return BackboneSource(backbone_of(bundle.model), "default")
+
+
+def _head_to_dict(head: HeadKind) -> dict[str, object]:
+    if isinstance(head, str):
+        return {"kind": head}
+    import keras
+
+    return {"kind": "layers", "layers": [keras.saving.serialize_keras_object(x) for x in head]}
+
+
+def _head_from_dict(facts: Mapping[str, object]) -> HeadKind:
+    if facts["kind"] != "layers":
+        return facts["kind"]  # type: ignore[return-value]
+    import keras
+
+    layers = facts["layers"]
+    return [keras.saving.deserialize_keras_object(x) for x in layers]  # type: ignore[union-attr]

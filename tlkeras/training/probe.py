@@ -1,0 +1,107 @@
+"""A head on a frozen backbone: embeddings once, then only the head trains."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+
+from tlkeras.data.picture import Picture
+from tlkeras.errors import RecipeError
+from tlkeras.features.extract import Extractor, View
+from tlkeras.features.features import Features
+from tlkeras.heads.head import FittedHead, Labelled, cross_entropy, share_right
+from tlkeras.progress import Progress, silent
+from tlkeras.training.recipe import Recipe
+from tlkeras.training.weights import class_weights
+
+if TYPE_CHECKING:
+    import keras
+
+HeadKind: TypeAlias = Literal["linear", "mlp"] | Sequence["keras.Layer"]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A head trained on frozen embeddings, and how it did on the validation part.
+
+    Attributes:
+        head: its layers are trained on training and validation part.
+        accuracy: of the head trained on the training part alone, on the validation part.
+        loss: its cross-entropy there.
+    """
+
+    head: FittedHead
+    accuracy: float
+    loss: float
+
+
+def probe(
+    extract: Extractor,
+    train: Sequence[Picture],
+    validation: Sequence[Picture],
+    classes: int,
+    head: HeadKind,
+    recipe: Recipe,
+    progress: Progress = silent,
+) -> Probe:
+    """A head fitted on the pictures' embeddings; with `recipe.views`, on augmented ones too."""
+    seen = labelled(extract, train, classes, recipe, progress)
+    plain = extract(validation, progress=progress)
+    unseen = Labelled(plain.vectors, plain.labels, np.ones(len(plain)))
+    fitted = _fit(head, seen, unseen, classes, recipe, progress)
+    return Probe(
+        head=fitted,
+        accuracy=share_right(fitted.validation, unseen.labels),
+        loss=cross_entropy(fitted.validation, unseen.labels),
+    )
+
+
+def labelled(
+    extract: Extractor,
+    pictures: Sequence[Picture],
+    classes: int,
+    recipe: Recipe,
+    progress: Progress = silent,
+) -> Labelled:
+    """Rows to train on: each picture plain and in `recipe.views` augmented looks.
+
+    The looks of one picture together count as one, so the strength of the head means the same
+    with and without augmentation.
+    """
+    looks: list[View | None] = [
+        None,
+        *(View(recipe.augmentation, number, recipe.seed) for number in range(recipe.views)),
+    ]
+    features = Features.join([extract(pictures, look, progress) for look in looks])
+    weights = class_weights(features.labels, classes, recipe.class_weight)[features.labels]
+    return Labelled(features.vectors, features.labels, weights / len(looks))
+
+
+def _fit(
+    head: HeadKind,
+    train: Labelled,
+    validation: Labelled,
+    classes: int,
+    recipe: Recipe,
+    progress: Progress,
+) -> FittedHead:
+    if head == "linear":
+        from tlkeras.heads.linear import fit_linear
+
+        return fit_linear(train, validation, classes, recipe.strengths)
+    from tlkeras.heads.layers import HeadTraining, fit_layers, mlp
+
+    how = HeadTraining(
+        epochs=recipe.head_epochs,
+        learning_rate=recipe.head_learning_rate,
+        batch_size=recipe.batch_size,
+        patience=recipe.patience,
+        seed=recipe.seed,
+    )
+    layers = mlp(recipe.hidden, recipe.dropout, recipe.seed) if head == "mlp" else head
+    if isinstance(layers, str):
+        raise RecipeError(
+            f'A head is "linear", "mlp" or a list of Keras layers. Received: {head!r}.'
+        )
+    return fit_layers(layers, train, validation, classes, how, progress)

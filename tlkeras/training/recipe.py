@@ -1,0 +1,192 @@
+"""Recipe: every knob of a run in one place, checked when it is made, kept in a file."""
+
+import json
+import math
+import os
+from dataclasses import asdict, dataclass, fields, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal, Self
+
+from tlkeras.data.augment import Augmentation
+from tlkeras.errors import RecipeError
+
+STRENGTHS = tuple(10.0**power for power in (-5, -4.5, -4, -3.5, -3, -2.5, -2, -1, 0, 1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Every knob of a run; the same recipe, pictures and seed give the same classifier.
+
+    Attributes:
+        seed: decides the order of pictures, dropout, new weights and augmented views.
+        batch_size: pictures in one step through the backbone.
+        class_weight: "balanced" makes every class count the same, None every picture.
+        strengths: values of C tried for the linear head (larger: less regularised).
+        hidden: units in the hidden layer of the "mlp" head.
+        dropout: share of hidden units dropped while the "mlp" head trains.
+        head_epochs: most epochs of a head that is not linear.
+        head_learning_rate: Adam's rate for such a head.
+        views: augmented looks at each picture that the head sees beside the plain one; 0: none.
+        crop, flip, brightness, contrast: what an augmented look changes; see `Augmentation`.
+        epochs: most epochs of fine-tuning.
+        learning_rate: top rate of fine-tuning, reached after the warm-up.
+        warmup: share of the steps in which the rate rises from nothing.
+        depth_decay: the deepest unfrozen layer's rate, as a share of the top one's.
+        weight_decay: AdamW's decay while fine-tuning.
+        label_smoothing: share of the target spread over the other classes while fine-tuning.
+        patience: epochs without a better validation result before training stops.
+        refit: after choosing on the validation part, train on it as well.
+
+    Example::
+
+        recipe = Recipe(seed=1, class_weight="balanced")
+        recipe.save("recipe.json") and Recipe.load("recipe.json") == recipe
+    """
+
+    seed: int = 0
+    batch_size: int = 32
+    class_weight: Literal["balanced"] | None = None
+    strengths: tuple[float, ...] = STRENGTHS
+    hidden: int = 256
+    dropout: float = 0.3
+    head_epochs: int = 60
+    head_learning_rate: float = 1e-3
+    views: int = 0
+    crop: tuple[float, float] = (0.6, 1.0)
+    flip: bool = True
+    brightness: float = 0.2
+    contrast: float = 0.2
+    epochs: int = 20
+    learning_rate: float = 3e-4
+    warmup: float = 0.1
+    depth_decay: float = 0.1
+    weight_decay: float = 1e-4
+    label_smoothing: float = 0.1
+    patience: int = 6
+    refit: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("strengths", "crop"):  # a file or a user gives lists
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        wrong = [text for text, right in self._rules() if not right]
+        if wrong:
+            raise RecipeError("A recipe must have " + "; ".join(wrong) + ".")
+
+    def _rules(self) -> list[tuple[str, bool]]:
+        def rule(name: str, wanted: str, right: bool) -> tuple[str, bool]:
+            return f"{name} {wanted} (received {getattr(self, name)!r})", right
+
+        whole = ("batch_size", "hidden", "head_epochs", "epochs", "patience")
+        rates = ("head_learning_rate", "learning_rate")
+        shares = ("dropout", "warmup", "label_smoothing", "brightness", "contrast")
+        return [
+            *(rule(n, "a whole number from 1", _whole(getattr(self, n), 1)) for n in whole),
+            *(
+                rule(n, "a whole number from 0", _whole(getattr(self, n), 0))
+                for n in ("views", "seed")
+            ),
+            *(
+                rule(n, "above 0 and at most 1", _between(getattr(self, n), 0, 1, True))
+                for n in rates
+            ),
+            *(rule(n, "from 0 to below 1", _between(getattr(self, n), 0, 1)) for n in shares),
+            rule("depth_decay", "above 0 and at most 1", _between(self.depth_decay, 0, 1, True)),
+            rule("weight_decay", "from 0 to below 1", _between(self.weight_decay, 0, 1)),
+            rule("class_weight", '"balanced" or None', self.class_weight in ("balanced", None)),
+            rule(
+                "strengths",
+                "one or more numbers above 0",
+                bool(self.strengths)
+                and all(_between(c, 0, math.inf, True) for c in self.strengths),
+            ),
+            rule(
+                "crop",
+                "two area shares, the smaller first, above 0 and at most 1",
+                len(self.crop) == 2
+                and all(_between(c, 0, 1, True) for c in self.crop)
+                and self.crop[0] <= self.crop[1],
+            ),
+        ]
+
+    @property
+    def augmentation(self) -> Augmentation:
+        """What an augmented look at a picture changes."""
+        return Augmentation(
+            crop=(self.crop[0], self.crop[1]),
+            flip=self.flip,
+            brightness=self.brightness,
+            contrast=self.contrast,
+        )
+
+    def replace(self, **knobs: object) -> Self:
+        """A recipe with some knobs changed.
+
+        >>> Recipe().replace(seed=3).seed
+        3
+        """
+        _check_names(knobs)
+        return replace(self, **knobs)  # type: ignore[arg-type]
+
+    def to_dict(self) -> dict[str, object]:
+        """Every knob by name, as JSON can hold it."""
+        return json.loads(json.dumps(asdict(self)))
+
+    @classmethod
+    def from_dict(cls, knobs: dict[str, object]) -> Self:
+        """The recipe with these knobs, the others at their defaults.
+
+        >>> Recipe.from_dict(Recipe(seed=5).to_dict()) == Recipe(seed=5)
+        True
+        """
+        _check_names(knobs)
+        return cls(**knobs)  # type: ignore[arg-type]
+
+    def save(self, path: str | Path) -> Path:
+        """Write the recipe as JSON; the file is complete or not there."""
+        path = Path(path)
+        rough = path.with_name(path.name + ".tmp")
+        rough.write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
+        os.replace(rough, path)
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """The recipe in a JSON file.
+
+        Raises:
+            RecipeError: no such file, not JSON, an unknown knob or a value out of range.
+        """
+        try:
+            knobs = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RecipeError(
+                f"A recipe is a JSON file of knobs. Received: {path} ({error}). "
+                "Write one with Recipe().save(path)."
+            ) from error
+        if not isinstance(knobs, dict):
+            raise RecipeError(
+                f"A recipe is a JSON object. Received: {type(knobs).__name__} in {path}."
+            )
+        return cls.from_dict(knobs)
+
+
+def _check_names(knobs: dict[str, object]) -> None:
+    known = [field.name for field in fields(Recipe)]
+    for name in knobs:
+        if name not in known:
+            close = get_close_matches(name, known, n=3) or known
+            raise RecipeError(
+                f"A recipe has no knob {name!r}. Did you mean: {', '.join(map(repr, close))}?"
+            )
+
+
+def _whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _between(value: object, low: float, high: float, upper: bool = False) -> bool:
+    """From low to below high; with `upper`, above low up to high."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or math.isnan(value):
+        return False
+    return low < value <= high if upper else low <= value < high
