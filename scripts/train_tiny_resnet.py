@@ -1,4 +1,4 @@
-"""Makes tlkeras/backbones/weights/tiny_resnet.weights.h5, on two CPU cores in about an hour.
+"""Makes tlkeras/backbones/pretrained/tiny_resnet.weights.h5, on two CPU cores in about an hour.
 
     python scripts/train_tiny_resnet.py --data ../shared/data
 
@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
 parser.add_argument("--work", type=Path, default=ROOT / "build" / "tiny_resnet")
-parser.add_argument("--out", type=Path, default=ROOT / "tlkeras/backbones/weights")
+parser.add_argument("--out", type=Path, default=ROOT / "tlkeras/backbones/pretrained")
 parser.add_argument("--crops", type=int, default=60_000)
 parser.add_argument("--minutes", type=float, default=60)
 parser.add_argument("--seed", type=int, default=0)

@@ -5,7 +5,6 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tlkeras.backbones.catalogue import backbones
     from tlkeras.data.folder import ImageFolder
     from tlkeras.heads.adapt import adapt
     from tlkeras.tasks.image_classifier import ImageClassifier
@@ -22,7 +21,6 @@ _HOMES = {
     "ImageFolder": "tlkeras.data.folder",
     "Recipe": "tlkeras.training.recipe",
     "adapt": "tlkeras.heads.adapt",
-    "backbones": "tlkeras.backbones.catalogue",
     "freeze": "tlkeras.training.freeze",
     "unfreeze": "tlkeras.training.freeze",
 }
@@ -33,7 +31,6 @@ __all__ = [
     "Recipe",
     "__version__",
     "adapt",
-    "backbones",
     "freeze",
     "unfreeze",
 ]

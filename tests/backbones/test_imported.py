@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tlkeras.backbones.hashing import fingerprint
-from tlkeras.backbones.imported import embedding_of, from_model, looks_like_file
+from tlkeras.backbones.imported import from_model, looks_like_file
 from tlkeras.errors import BackboneError, WeightsError
 
 layers = keras.layers
@@ -238,13 +238,6 @@ def test_tokens_are_refused_until_a_layer_is_named():
     x = layers.Reshape((64, 3), name="tokens")(layers.Rescaling(1 / 255)(image))
     with pytest.raises(BackboneError, match="layer="):
         from_model(keras.Model(image, layers.LayerNormalization()(x)))
-
-
-def test_embedding_of_is_in_the_models_own_graph():
-    source = classifier()
-    tensor = embedding_of(source)
-    assert tuple(tensor.shape) == (None, 5)
-    assert keras.Model(source.inputs, tensor).layers[-1] is source.layers[-4]
 
 
 @pytest.mark.slow

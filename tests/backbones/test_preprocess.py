@@ -78,7 +78,7 @@ def test_stage_survives_saving_without_custom_objects(mode, pixels, tmp_path):
     [
         ("MobileNet-0.25", "mobilenet"),
         ("MobileNetV2-0.35", "mobilenet_v2"),
-        ("MobileNetV3Small", "mobilenet_v3"),
+        pytest.param("MobileNetV3Small", "mobilenet_v3", marks=pytest.mark.slow),
     ],
 )
 def test_scaling_is_done_exactly_once_p2(name, module, randomise):

@@ -21,7 +21,14 @@ def equal(first: keras.Model, second: keras.Model) -> bool:
     return all(np.array_equal(a, b) for a, b in pairs)
 
 
-@pytest.mark.parametrize("name", ["MobileNet-0.25@64", "EfficientNetB0@64", "ConvNeXtTiny@64"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "MobileNet-0.25@64",
+        pytest.param("EfficientNetB0@64", marks=pytest.mark.slow),
+        pytest.param("ConvNeXtTiny@64", marks=pytest.mark.slow),
+    ],
+)
 def test_every_tensor_of_a_keras_3_file_arrives_in_its_place(name, tmp_path, randomise):
     source = bare(name, include_top=False, pooling="avg")
     randomise(source, seed=1)

@@ -76,6 +76,15 @@ def test_imagenet_efficientnet_is_the_applications_own_p2(monkeypatch, tmp_path,
     np.testing.assert_allclose(from_file, target, rtol=1e-3, atol=1e-4)
 
 
+def test_imagenet_refuses_a_size_that_changes_the_layers(monkeypatch):
+    monkeypatch.setattr(
+        "tlkeras.backbones.weights._download",
+        lambda *_: keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 1)]),
+    )
+    with pytest.raises(WeightsError, match=r"Build it with size_px=192"):
+        find("MobileNet-0.25@200").build("imagenet")
+
+
 def test_builtin_of_another_backbone_names_the_one_that_has_it():
     with pytest.raises(WeightsError, match=r"MobileNet@64 has no built-in weights; TinyResNet has"):
         find("MobileNet@64").build("builtin")

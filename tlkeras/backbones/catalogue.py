@@ -1,4 +1,4 @@
-"""Every backbone that can be built by name; the data is `catalogue.csv` beside this file.
+"""Every backbone that can be built by name; the data is `pretrained/catalogue.csv`.
 
 Published figures come from the source named in the row. `width` and `parameters` (embedding
 network only) were counted on the built networks. An empty cell: no published figure found.
@@ -26,7 +26,7 @@ def backbones() -> tuple[Backbone, ...]:
     >>> [b.name for b in backbones() if b.width == 256 and b.application == "MobileNet"]
     ['MobileNet-0.25']
     """
-    text = resources.files("tlkeras.backbones").joinpath("catalogue.csv").read_text("utf-8")
+    text = resources.files("tlkeras.backbones").joinpath("pretrained/catalogue.csv").read_text("utf-8")
     return tuple(_backbone(row) for row in csv.DictReader(text.splitlines()))
 
 

@@ -108,21 +108,6 @@ def from_model(
     return spec, built
 
 
-def embedding_of(model: "keras.Model", layer: str | None = None) -> "keras.KerasTensor":
-    """The tensor (n, width) in the model's own graph that its classifier is fed with.
-
-    Nothing is copied: a model made from it shares the layers. See `from_model` for the cut.
-
-    Example::
-
-        features = keras.Model(model.input, embedding_of(model))
-    """
-    from tlkeras.backbones.graft import features_of
-
-    _check_graph(model, _name(model))
-    return features_of(model, layer)
-
-
 def _name(model: "keras.Model") -> str:
     return str(getattr(model, "name", type(model).__name__))
 

@@ -56,6 +56,12 @@ def _load_imagenet(spec: Backbone, model: keras.Model) -> None:
     if nearest_px != spec.size_px:
         _LOG.info("%s: ImageNet weights were trained at %d px", spec.name, nearest_px)
     trained = _download(spec, nearest_px)
+    # Keras adjusts NASNet's cells to the picture size: at another one they can differ.
+    if [w.shape for w in trained.weights] != [w.shape for w in model.weights]:
+        raise WeightsError(
+            f"The ImageNet weights of {spec.name} are for pictures of {nearest_px} px; at "
+            f"{spec.size_px} px its layers are others. Build it with size_px={nearest_px}."
+        )
     for mine, theirs in zip(model.weights, trained.weights, strict=True):
         mine.assign(theirs)
     for mine in model.layers:
@@ -97,7 +103,7 @@ def _load_builtin(spec: Backbone, model: keras.Model) -> None:
             f"{spec.name} has no built-in weights; {' and '.join(_BUILTIN)} has. Choose "
             f"TinyResNet, or for {spec.name} weights='imagenet' or a file."
         )
-    folder = resources.files("tlkeras.backbones").joinpath("weights")
+    folder = resources.files("tlkeras.backbones").joinpath("pretrained")
     with resources.as_file(folder.joinpath(file_name)) as path:
         load_file(model, path, spec.name)
 

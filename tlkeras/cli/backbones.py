@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-import tlkeras as tl
+from tlkeras.backbones.catalogue import backbones
 from tlkeras.backbones.spec import Backbone
 from tlkeras.cli import out
 from tlkeras.errors import BackboneError
@@ -12,7 +12,7 @@ HEADINGS = ("name", "px", "width", "params M", "MB", "top-1", "top-5", "licence"
 
 def run(part: str | None, json: bool) -> None:
     """Print the backbones whose name contains `part`, or all of them."""
-    found = [b for b in tl.backbones() if part is None or part.lower() in b.name.lower()]
+    found = [b for b in backbones() if part is None or part.lower() in b.name.lower()]
     if not found:
         raise BackboneError(
             f"No backbone's name contains {part!r}. `tlkeras backbones` lists all names."

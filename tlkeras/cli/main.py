@@ -31,9 +31,17 @@ Run = Annotated[Path, typer.Argument(help="Run folder that `tlkeras train` wrote
 Seed = Annotated[int, typer.Option(min=0, help="Decides the split and all randomness.")]
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        out.line(f"tlkeras {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def main(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="The version.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show log lines.")] = False,
 ) -> None:
     """Transfer learning: from a folder of pictures to a served classifier."""
@@ -68,8 +76,9 @@ def check(data: Data, seed: Seed = 0, json: Json = False) -> None:
 def train(
     data: Data,
     to: Annotated[Path | None, typer.Option("--to", "-o", help="Run folder to write.")] = None,
-    backbone: Annotated[str, typer.Option(help="Name from `tlkeras backbones`, or a model file.")]
-    = "MobileNetV2",
+    backbone: Annotated[
+        str, typer.Option(help="Name from `tlkeras backbones`, or a model file.")
+    ] = "MobileNetV2",
     weights: Annotated[
         str, typer.Option(help="default, imagenet, builtin, none, or a weights file.")
     ] = "default",
@@ -148,9 +157,6 @@ def backbones(
 
 def run() -> None:
     """Run the command line and leave the process with its exit status."""
-    if "--version" in sys.argv[1:2]:
-        out.line(f"tlkeras {__version__}")
-        sys.exit(0)
     try:
         app()
     except TlkerasError as error:

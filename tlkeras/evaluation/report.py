@@ -26,6 +26,7 @@ class Report(Results):
         probabilities: (n, c) float in [0, 1], every row adding to 1.
         names: which picture a row is, as text; they stay with their rows.
         title: the heading.
+        thumbnails: gives a small encoded picture for a row, or None; used by `to_html`.
 
     >>> report = Report(("cat", "dog"), [0, 1, 1], [[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]])
     >>> report
@@ -88,7 +89,8 @@ class Report(Results):
         Args:
             path: the file to write; an existing one is replaced once the new one is complete.
             thumbnails: called with a row number, gives a small JPEG, PNG, GIF or WebP file's
-                bytes, or None; it is called only for the mistakes that are shown.
+                bytes, or None; it is called only for the mistakes that are shown. The report's
+                own when left out.
 
         Example::
 
@@ -96,7 +98,7 @@ class Report(Results):
         """
         from tlkeras.evaluation.html import to_page
 
-        return write_bytes(path, to_page(self, thumbnails).encode("utf-8"))
+        return write_bytes(path, to_page(self, thumbnails or self.thumbnails).encode("utf-8"))
 
     def plot(self) -> "Figure":
         """A matplotlib figure: confusion matrix, and recall of each class with its interval.

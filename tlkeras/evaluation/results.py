@@ -5,7 +5,7 @@ class_names  labels (n,)  probabilities (n, c)  names (n)
    accuracy ± interval · per class · confusion · log loss · mistakes
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -35,6 +35,7 @@ class Results:
     probabilities: np.ndarray
     names: tuple[str, ...] = ()
     title: str = "Evaluation"
+    thumbnails: Callable[[int], bytes | None] | None = None
 
     def __post_init__(self) -> None:
         class_names = _checked_class_names(self.class_names)

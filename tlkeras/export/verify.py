@@ -80,13 +80,57 @@ def verify_savedmodel(
             f"Expected one row of probabilities for each of 1 or more pictures, came "
             f"{len(pictures)} pictures and {expected.shape}. Hand in both for the same files."
         )
-    served = _serve_in_fresh_process(Path(path), pictures, timeout_s)
+    served = answers_in_fresh_process(Path(path), pictures, timeout_s=timeout_s)
     if not served["marked"]:
         raise ParityError(
             "Expected a broken picture to be marked ok=False with an empty label; it was "
             "answered like a picture. Export again."
         )
     return _compare(served, list(expected_labels), expected, tolerance)
+
+
+def answers_in_fresh_process(
+    path: Path, pictures: Sequence[bytes], *, timeout_s: float = 600.0
+) -> dict[str, np.ndarray]:
+    """`label`, `probabilities` and `ok` for n encoded files, by plain TensorFlow elsewhere.
+
+    `marked` tells whether a broken picture, which is put amid them, was marked as one. Raises
+    ExportError when the folder cannot be loaded or gives no answer in time.
+
+    Example::
+
+        answers_in_fresh_process(Path("serve/flowers/1"), [file.read_bytes()])["label"]
+    """
+    with tempfile.TemporaryDirectory() as room:
+        request, answers = Path(room, "request.npz"), Path(room, "answers.npz")
+        lengths = np.array([len(picture) for picture in pictures], np.int64)
+        np.savez(request, data=np.frombuffer(b"".join(pictures), np.uint8), lengths=lengths)
+        # -P: a script run by its path would else find its neighbours before the library.
+        command = [sys.executable, "-P", str(_SCRIPT), str(path), str(request), str(answers)]
+        quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"}
+        try:
+            done = subprocess.run(
+                command,
+                env=quiet,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=timeout_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise ExportError(
+                f"Expected the served model's answers within {timeout_s:g} s, none came. "
+                "Verify with fewer pictures, or give it more time."
+            ) from error
+        if done.returncode != 0 or not answers.exists():
+            raise ExportError(
+                f"Expected '{path}' to load and answer in a fresh process; it ended with status "
+                f"{done.returncode}:\n{done.stderr.strip()[-2000:]}\n"
+                "Export again; if it stays, load the folder with tf.saved_model.load to see why."
+            )
+        with np.load(answers) as stored:
+            return {name: stored[name] for name in stored.files}
 
 
 def _compare(
@@ -135,38 +179,3 @@ def _other_label(
         second, best = np.sort(expected, axis=1)[:, -2:].T
         tied = best - second <= 2 * tolerance
     return (given != np.array(labels, dtype=np.str_)) & ~tied
-
-
-def _serve_in_fresh_process(
-    model: Path, pictures: Sequence[bytes], timeout_s: float
-) -> dict[str, np.ndarray]:
-    with tempfile.TemporaryDirectory() as room:
-        request, answers = Path(room, "request.npz"), Path(room, "answers.npz")
-        lengths = np.array([len(picture) for picture in pictures], np.int64)
-        np.savez(request, data=np.frombuffer(b"".join(pictures), np.uint8), lengths=lengths)
-        # -P: a script run by its path would else find its neighbours before the library.
-        command = [sys.executable, "-P", str(_SCRIPT), str(model), str(request), str(answers)]
-        quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"}
-        try:
-            done = subprocess.run(
-                command,
-                env=quiet,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=timeout_s,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise ExportError(
-                f"Expected the served model's answers within {timeout_s:g} s, none came. "
-                "Verify with fewer pictures, or give it more time."
-            ) from error
-        if done.returncode != 0 or not answers.exists():
-            raise ExportError(
-                f"Expected '{model}' to load and answer in a fresh process; it ended with status "
-                f"{done.returncode}:\n{done.stderr.strip()[-2000:]}\n"
-                "Export again; if it stays, load the folder with tf.saved_model.load to see why."
-            )
-        with np.load(answers) as stored:
-            return {name: stored[name] for name in stored.files}

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 THUMBNAIL_PX = 160
 PICTURES_TO_VERIFY = 24
+SERVED_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
 
 
 def from_vectors(head: Sequence["keras.Layer"], vectors: np.ndarray) -> np.ndarray:
@@ -51,9 +52,7 @@ def predict(
 
     forward = _compiled(model, size_px)
     done = 0
-    for batch in pixel_batches(
-        sources, (size_px, size_px), batch_size=batch_size, on_error=note
-    ):
+    for batch in pixel_batches(sources, (size_px, size_px), batch_size=batch_size, on_error=note):
         table[batch.index] = forward(batch.pixels)
         done += len(batch.index)
         progress("predicting", done + len(unreadable), len(sources))
@@ -88,23 +87,28 @@ def export(bundle: "Bundle", fitted: "Fitted", path: Path, batch_size: int) -> P
     from tlkeras.export.savedmodel import export as export_savedmodel
 
     def probabilities(files: list[bytes]) -> np.ndarray:
-        answers = predict(
-            fitted.model, fitted.spec.size_px, fitted.class_names, files, batch_size
-        )
+        answers = predict(fitted.model, fitted.spec.size_px, fitted.class_names, files, batch_size)
         return answers.probabilities
 
     return export_savedmodel(bundle, path, _pictures_at_hand(fitted), probabilities)
 
 
 def _pictures_at_hand(fitted: "Fitted") -> list[bytes]:
-    by_part = sorted(fitted.manifest, key=lambda row: row["part"] != "test")
-    files = [Path(str(row["path"])) for row in by_part]
-    step = max(1, len(files) // (4 * PICTURES_TO_VERIFY))
+    """Readable files of the manifest, the test part first; none if serving decodes none."""
+    rows = sorted(fitted.manifest, key=lambda row: row["part"] != "test")
+    files = [Path(str(row["path"])) for row in rows]
     found: list[bytes] = []
-    for file in files[::step]:
-        if file.is_file() and len(found) < PICTURES_TO_VERIFY:
+    served = 0
+    for file in files[:: max(1, len(files) // (4 * PICTURES_TO_VERIFY))]:
+        try:
+            decode(file)
             found.append(file.read_bytes())
-    return found
+        except (DecodeError, OSError):  # moved or changed since training
+            continue
+        served += file.suffix.lower() in SERVED_SUFFIXES
+        if len(found) == PICTURES_TO_VERIFY:
+            break
+    return found if served else []
 
 
 def _compiled(model: "keras.Model", size_px: int) -> Callable[[np.ndarray], np.ndarray]:

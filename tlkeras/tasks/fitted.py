@@ -2,12 +2,15 @@
 
 import logging
 from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tlkeras.backbones.spec import Backbone
 from tlkeras.data.folder import ImageFolder
+from tlkeras.data.picture import Part, Picture, printable
 from tlkeras.errors import DataError
 from tlkeras.features.extract import Extractor
 from tlkeras.progress import Progress
@@ -82,7 +85,7 @@ def fit_head(
                 f"Training needs pictures in the {part.name} part. Received: none. "
                 "Give it a share: ImageFolder(folder, split=(0.70, 0.15, 0.15))."
             )
-    decisions = [f"set aside {aside.path}: {aside.reason}" for aside in data.set_aside]
+    decisions = [f"set aside {printable(aside.path)}: {aside.reason}" for aside in data.set_aside]
     hint = imbalance_hint(data.train.counts(), recipe.class_weight)
     if hint:
         decisions.append(hint)
@@ -151,6 +154,35 @@ def manifest(data: ImageFolder) -> list[dict[str, object]]:
         for part in (data.train, data.validation, data.test)
         for picture in part.pictures
     ]
+
+
+def recorded_part(fitted: Fitted, name: str) -> Part:
+    """A part of the pictures that the classifier was trained with, from its manifest.
+
+    Raises:
+        DataError: files that are no longer there, or no longer the same.
+    """
+    columns = {label: column for column, label in enumerate(fitted.class_names)}
+    rows = [row for row in fitted.manifest if row["part"] == name]
+    pictures = tuple(
+        Picture(Path(str(row["path"])), columns[str(row["label"])], str(row["sha256"]))
+        for row in rows
+    )
+    gone = [picture.path for picture in pictures if not _is_still(picture)]
+    if gone:
+        raise DataError(
+            f"The {name} part has {len(pictures)} pictures. Received: {len(gone)} of them that "
+            f"moved or changed since training, such as {gone[0]}. Run this where the run was "
+            "trained, or name a folder of labelled pictures."
+        )
+    return Part(name, pictures, fitted.class_names)
+
+
+def _is_still(picture: Picture) -> bool:
+    try:
+        return sha256(picture.path.read_bytes()).hexdigest() == picture.sha256
+    except OSError:
+        return False
 
 
 def columns_of(names: tuple[str, ...], class_names: tuple[str, ...]) -> np.ndarray:

@@ -1,25 +1,25 @@
 """ImageClassifier: the front door, from labelled pictures to a served model.
 
-    fit ─▶ evaluate ─▶ (fine_tune ─▶ evaluate) ─▶ predict ─▶ save ─▶ export
+fit ─▶ evaluate ─▶ (fine_tune ─▶ evaluate) ─▶ predict ─▶ save ─▶ export
 """
 
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-import numpy as np
-
 from tlkeras.backbones.spec import Backbone
 from tlkeras.data.decode import Source
-from tlkeras.data.folder import ImageFolder, Part
+from tlkeras.data.folder import ImageFolder
+from tlkeras.data.picture import Part
 from tlkeras.errors import DataError, NotFittedError
 from tlkeras.features.extract import Extractor
 from tlkeras.progress import Progress, shown
 from tlkeras.tasks import answers, run_folder
 from tlkeras.tasks.assembly import BackboneSource, head_of
-from tlkeras.tasks.fitted import Fitted, columns_of, fit_head, tune_backbone
+from tlkeras.tasks.fitted import Fitted, columns_of, fit_head, recorded_part, tune_backbone
 from tlkeras.tasks.predictions import Predictions
 from tlkeras.training.finetune import Tuned
 from tlkeras.training.probe import HeadKind, Probe
@@ -116,21 +116,25 @@ class ImageClassifier:
             if before is None:
                 self._fitted = fitted  # so that Ctrl-C leaves the frozen model
             tuned = tune_backbone(fitted, found, folder, unfreeze, self.recipe, show)
-        if before is not None and before.fine_tuned and not tuned.best.beats(before.validation):
-            note = f"kept the earlier fine-tuning, which did better on validation; now: {tuned}"
-            before.decisions.append(note)
-            logger.info("%s", note)
+        if before is not None and not _replaces(tuned, before):
+            before.decisions.append(str(tuned))
+            self._fitted = before
         else:
             self._fitted = fitted
         return tuned
 
     def evaluate(
-        self, data: Part | ImageFolder | str | Path, *, progress: Progress | None = None
+        self,
+        data: Part | ImageFolder | str | Path | None = None,
+        *,
+        progress: Progress | None = None,
     ) -> "Report":
         """Numbers, intervals, tables and the worst mistakes on labelled pictures.
 
         Args:
-            data: a part such as `data.test`; of a whole ImageFolder the test part is taken.
+            data: a part such as `data.test`; an ImageFolder, of which the test part is taken; a
+                folder with class folders, all of whose pictures are taken; None for the test
+                part that was kept aside in training.
             progress: told how far the work is; None shows it in the terminal or the log.
 
         Raises:
@@ -140,7 +144,7 @@ class ImageClassifier:
         from tlkeras.evaluation.report import Report
 
         fitted = self._trained()
-        part = data if isinstance(data, Part) else _folder(data).test
+        part = recorded_part(fitted, "test") if data is None else _part(data)
         if not len(part):
             raise DataError(
                 f"Evaluation needs labelled pictures. Received: an empty {part.name} part. "
@@ -269,8 +273,22 @@ class ImageClassifier:
         return spec, Extractor(model, spec.size_px, batch_size=self.recipe.batch_size)
 
 
+def _replaces(tuned: Tuned, before: Fitted) -> bool:
+    """Whether a fine-tuned model is better than what there was, frozen or fine-tuned."""
+    return tuned.better and (not before.fine_tuned or tuned.best.beats(before.validation))
+
+
 def _folder(data: ImageFolder | str | Path) -> ImageFolder:
     return ImageFolder(data) if isinstance(data, str | Path) else data
+
+
+def _part(data: Part | ImageFolder | str | Path) -> Part:
+    if isinstance(data, Part):
+        return data
+    if isinstance(data, ImageFolder):
+        return data.test
+    folder = ImageFolder(data, split=(1.0, 0.0, 0.0))
+    return folder.test if len(folder.test) else replace(folder.train, name="all")
 
 
 @contextmanager

@@ -71,14 +71,15 @@ class Predictions:
     def to_dict(self) -> list[dict[str, object]]:
         """One plain dictionary a row, as JSON can hold it."""
         return [
-            {
+            {"path": row.path, "label": None, "reason": row.reason}
+            if row.label is None
+            else {
                 "path": row.path,
                 "label": row.label,
-                "score": None if row.label is None else row.score,
-                "probabilities": None
-                if row.label is None
-                else dict(zip(self.class_names, map(float, self.probabilities[index]), strict=True)),
-                **({"reason": row.reason} if row.reason else {}),
+                "score": row.score,
+                "probabilities": dict(
+                    zip(self.class_names, self.probabilities[index].tolist(), strict=True)
+                ),
             }
             for index, row in enumerate(self)
         ]

@@ -1,0 +1,63 @@
+"""Bundle: the saved thing, and the files of a run folder that hold it.
+
+bundle.json   what this folder is, the backbone, the head, and the hash of every other file
+model.keras   opens with keras.models.load_model, without tlkeras
+labels.txt    one class a line, in the order of the model's columns
+recipe.json   every knob             metrics.json  figures and decisions
+history.csv   one row an epoch       data.csv      path, sha256, label, part of each picture
+versions.json what it was made with  README.md     the card, for people
+"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tlkeras.errors import BundleError
+
+if TYPE_CHECKING:
+    import keras
+
+FORMAT, FORMAT_VERSION = "tlkeras-run", 1
+INDEX = "bundle.json"
+MODEL, LABELS, RECIPE, METRICS = "model.keras", "labels.txt", "recipe.json", "metrics.json"
+HISTORY, DATA, VERSIONS, CARD = "history.csv", "data.csv", "versions.json", "README.md"
+FILES = (MODEL, LABELS, RECIPE, METRICS, HISTORY, DATA, VERSIONS, CARD)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A trained classifier with all that belongs to it; knows nothing of training.
+
+    Attributes:
+        model: pixels (n, h, w, 3) float32 RGB in [0, 255] → probabilities (n, classes).
+        class_names: name of each column.
+        backbone: name, weights, size_px, preprocessing, licence, embedding_layer, fingerprint.
+        head: its kind and what was chosen for it.
+        recipe: every knob.
+        metrics: figures by part, and the decisions.
+        history: one row an epoch or a setting tried.
+        manifest: path, sha256, label and part of every picture.
+        versions: of Python and the packages.
+    """
+
+    model: "keras.Model"
+    class_names: tuple[str, ...]
+    backbone: dict[str, object]
+    head: dict[str, object]
+    recipe: dict[str, object] = field(default_factory=dict)
+    metrics: dict[str, object] = field(default_factory=dict)
+    history: list[dict[str, object]] = field(default_factory=list)
+    manifest: list[dict[str, object]] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        columns = int(self.model.output_shape[-1])
+        if columns != len(self.class_names):
+            raise BundleError(
+                f"A model has one output a class. Received: {columns} outputs and "
+                f"{len(self.class_names)} class names. Save the model with its own classes."
+            )
+        broken = [name for name in self.class_names if name.splitlines() != [name]]
+        if broken:
+            raise BundleError(
+                f"A class name is one line of text. Received: {broken[0]!r}. Rename its folder."
+            )
