@@ -102,7 +102,8 @@ def _crowded_calls(functions: list[tuple[Path, Function]]) -> list[str]:
     return [
         f"{path.relative_to(ROOT)}: {node.name} takes {count} parameters > {PARAMETERS_MOST}"
         for path, node in functions
-        if not node.name.startswith("_") and (count := _parameters(node)) > PARAMETERS_MOST
+        if not node.name.startswith("_")
+        and (count := _parameters(node)) > PARAMETERS_MOST
         and path.parent.name != "cli"  # a command's options are what the user sees
     ]
 

@@ -46,9 +46,7 @@ MINUTES_BETWEEN_CHECKPOINTS = 10
 class FusedBatchNormalization(keras.layers.BatchNormalization):
     """The same layer through TensorFlow's fused kernel, which trains twice as fast on a CPU."""
 
-    def call(
-        self, inputs: tf.Tensor, training: bool | None = None, mask: None = None
-    ) -> tf.Tensor:
+    def call(self, inputs: tf.Tensor, training: bool | None = None, mask: None = None) -> tf.Tensor:
         known = [] if training else [self.moving_mean, self.moving_variance]
         mean, variance = [tf.convert_to_tensor(v) for v in known] or [tf.zeros([0])] * 2
         out, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
@@ -69,7 +67,9 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 def student(width: int) -> tuple[keras.Model, keras.Model]:
     """The network to ship, and the one that trains: the same, with a projection to `width`."""
     keras.config.set_dtype_policy("mixed_bfloat16")
-    plain = TinyResNet(input_tensor=keras.layers.Rescaling(1 / 127.5, -1.0)(keras.Input((SIZE_PX, SIZE_PX, 3))))
+    plain = TinyResNet(
+        input_tensor=keras.layers.Rescaling(1 / 127.5, -1.0)(keras.Input((SIZE_PX, SIZE_PX, 3)))
+    )
 
     def fuse(layer: keras.Layer) -> keras.Layer:
         fused = isinstance(layer, keras.layers.BatchNormalization)
@@ -91,8 +91,10 @@ def training_step(trained: keras.Model, optimizer: keras.Optimizer, teacher: tup
         wanted = tf.cast(features, tf.float32)
         answers = tf.nn.softmax((wanted @ kernel + bias) / TEMPERATURE)
         with tf.GradientTape() as tape:
-            seen = trained(tf.image.random_flip_left_right(tf.cast(pixels, tf.float32)), training=True)
-            near = tf.reduce_mean(((seen - (wanted - mean) / spread)) ** 2)
+            seen = trained(
+                tf.image.random_flip_left_right(tf.cast(pixels, tf.float32)), training=True
+            )
+            near = tf.reduce_mean((seen - (wanted - mean) / spread) ** 2)
             logits = ((seen * spread + mean) @ kernel + bias) / TEMPERATURE
             same = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(answers, logits))
             loss = near + same
@@ -112,7 +114,9 @@ def probe(network: keras.Model, data: Path) -> dict[str, float]:
     """Accuracy of a linear probe on half of each set's TRAINING part, learnt on the other half."""
     found = {}
     for name, pictures in distillation_crops.labelled_training_parts(data).items():
-        pixels = np.stack([np.asarray(picture.resize((SIZE_PX, SIZE_PX))) for picture, _ in pictures])
+        pixels = np.stack(
+            [np.asarray(picture.resize((SIZE_PX, SIZE_PX))) for picture, _ in pictures]
+        )
         labels = np.array([label for _, label in pictures])
         vectors = np.asarray(network.predict(pixels.astype("float32"), verbose=0), "float32")
         head = SoftmaxRegression(vectors[::2], labels[::2], labels.max() + 1).solve(0.03)

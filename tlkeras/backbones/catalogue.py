@@ -26,7 +26,9 @@ def backbones() -> tuple[Backbone, ...]:
     >>> [b.name for b in backbones() if b.width == 256 and b.application == "MobileNet"]
     ['MobileNet-0.25']
     """
-    text = resources.files("tlkeras.backbones").joinpath("pretrained/catalogue.csv").read_text("utf-8")
+    text = (
+        resources.files("tlkeras.backbones").joinpath("pretrained/catalogue.csv").read_text("utf-8")
+    )
     return tuple(_backbone(row) for row in csv.DictReader(text.splitlines()))
 
 

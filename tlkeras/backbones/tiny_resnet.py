@@ -2,7 +2,7 @@
 
     image 128 ─ stem ─ 64² ─ stage 1 ─ 32² ─ stage 2 ─ 16² ─ stage 3 ─ 8² ─ head ─ mean ─ 384
 
-Plain 3×3 convolutions on few channels: on a CPU they run near the machine's peak, which
+Plain 3x3 convolutions on few channels: on a CPU they run near the machine's peak, which
 depthwise ones do not. Source of the block: K. He et al., "Deep Residual Learning for Image
 Recognition", 2016, with the averaging shortcut of T. He et al., "Bag of Tricks for Image
 Classification with Convolutional Neural Networks", 2019.
@@ -16,7 +16,7 @@ STAGES = ((48, 1), (96, 1), (192, 2))  # channels, blocks
 WIDTH = 384
 
 
-def TinyResNet(
+def TinyResNet(  # noqa: N802 - named as keras.applications name theirs
     include_top: bool = False,
     weights: None = None,
     input_tensor: keras.KerasTensor | None = None,

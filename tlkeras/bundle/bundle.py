@@ -9,7 +9,7 @@ versions.json what it was made with  README.md     the card, for people
 """
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from tlkeras.errors import BundleError
 
@@ -23,6 +23,37 @@ HISTORY, DATA, VERSIONS, CARD = "history.csv", "data.csv", "versions.json", "REA
 FILES = (MODEL, LABELS, RECIPE, METRICS, HISTORY, DATA, VERSIONS, CARD)
 
 
+class BackboneFacts(TypedDict):
+    """What a run folder says of its backbone."""
+
+    name: str
+    in_catalogue: bool
+    weights: str
+    size_px: int
+    width: int
+    preprocessing: Literal["none", "tf", "torch", "caffe"]
+    licence: str
+    embedding_layer: str
+    fine_tuned: bool
+    fingerprint: str
+
+
+class HeadFacts(TypedDict):
+    """What a run folder says of its head; `layers` are Keras configs of the user's own."""
+
+    kind: Literal["linear", "mlp", "layers"]
+    layers: list[dict[str, object]]
+    chosen: dict[str, float]
+
+
+class Decided(TypedDict):
+    """What came of the validation part, and what was decided without asking."""
+
+    accuracy: float
+    loss: float
+    decisions: list[str]
+
+
 @dataclass(frozen=True)
 class Bundle:
     """A trained classifier with all that belongs to it; knows nothing of training.
@@ -33,7 +64,8 @@ class Bundle:
         backbone: name, weights, size_px, preprocessing, licence, embedding_layer, fingerprint.
         head: its kind and what was chosen for it.
         recipe: every knob.
-        metrics: figures by part, and the decisions.
+        validation: figures of the validation part, and the decisions they led to.
+        metrics: figures of every part that was evaluated.
         history: one row an epoch or a setting tried.
         manifest: path, sha256, label and part of every picture.
         versions: of Python and the packages.
@@ -41,10 +73,11 @@ class Bundle:
 
     model: "keras.Model"
     class_names: tuple[str, ...]
-    backbone: dict[str, object]
-    head: dict[str, object]
+    backbone: BackboneFacts
+    head: HeadFacts
+    validation: Decided
     recipe: dict[str, object] = field(default_factory=dict)
-    metrics: dict[str, object] = field(default_factory=dict)
+    metrics: dict[str, dict[str, object]] = field(default_factory=dict)
     history: list[dict[str, object]] = field(default_factory=list)
     manifest: list[dict[str, object]] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """The card: what a run folder holds, for the person who finds it."""
 
 from collections import Counter
-from collections.abc import Mapping
+from typing import cast
 
 from tlkeras.bundle.bundle import Bundle
 
@@ -9,7 +9,7 @@ from tlkeras.bundle.bundle import Bundle
 def card(bundle: Bundle) -> str:
     """Markdown that says what the model does, was trained on and scores, and how to use it."""
     backbone = bundle.backbone
-    state = "fine-tuned" if backbone.get("fine_tuned") else "frozen"
+    state = "fine-tuned" if backbone["fine_tuned"] else "frozen"
     return "\n".join(
         [
             f"# Classifier of {len(bundle.class_names)} classes",
@@ -18,7 +18,7 @@ def card(bundle: Bundle) -> str:
             "",
             "## How good it is",
             "",
-            *_figures(bundle.metrics),
+            *_figures(bundle),
             "",
             "## What it was trained on",
             "",
@@ -28,10 +28,10 @@ def card(bundle: Bundle) -> str:
             "",
             "## What it is made of",
             "",
-            f"- backbone: {backbone.get('name')}, weights: {backbone.get('weights')}, {state}",
-            f"- licence of the pretrained weights: {backbone.get('licence') or 'not stated'}",
-            f"- pictures are resized to {backbone.get('size_px')} px inside the model",
-            f"- head: {bundle.head.get('kind')}",
+            f"- backbone: {backbone['name']}, weights: {backbone['weights']}, {state}",
+            f"- licence of the pretrained weights: {backbone['licence'] or 'not stated'}",
+            f"- pictures are resized to {backbone['size_px']} px inside the model",
+            f"- head: {bundle.head['kind']}",
             f"- seed: {bundle.recipe.get('seed')}; every other knob is in `recipe.json`",
             "",
             "## How to use it",
@@ -68,17 +68,15 @@ def _listed(bundle: Bundle) -> str:
     return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 
-def _figures(metrics: Mapping[str, object]) -> list[str]:
-    rows = []
-    for part, figures in metrics.items():
-        if not isinstance(figures, Mapping) or "accuracy" not in figures:
-            continue
-        text = f"- {part}: accuracy {figures['accuracy']:.1%}"
-        if "interval" in figures:
-            low, high = figures["interval"]
-            text += f" (95 % interval {low:.1%} to {high:.1%}, {figures['n']} pictures)"
-        rows.append(text)
-    return rows or ["- not evaluated yet"]
+def _figures(bundle: Bundle) -> list[str]:
+    rows = [f"- validation: accuracy {bundle.validation['accuracy']:.1%}"]
+    for part, figures in bundle.metrics.items():
+        low, high = cast(list[float], figures["interval"])
+        rows.append(
+            f"- {part}: accuracy {figures['accuracy']:.1%} (95 % interval {low:.1%} to "
+            f"{high:.1%}, {figures['n']} pictures)"
+        )
+    return rows
 
 
 def _counts(bundle: Bundle) -> list[str]:

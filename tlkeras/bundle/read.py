@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tlkeras.bundle.bundle import (
     DATA,
@@ -19,6 +20,9 @@ from tlkeras.bundle.bundle import (
     Bundle,
 )
 from tlkeras.errors import BundleError
+
+if TYPE_CHECKING:
+    import keras
 
 CHECKED = (MODEL, RECIPE, METRICS, HISTORY, DATA, VERSIONS)  # people may edit the card
 
@@ -37,13 +41,15 @@ def load(folder: str | Path) -> Bundle:
     folder = Path(folder)
     index = _index(folder)
     texts = {name: _checked(folder, name, index["sha256"][name]) for name in CHECKED}
+    metrics = json.loads(texts[METRICS])
     return Bundle(
         model=_model(folder / MODEL),
         class_names=tuple(index["class_names"]),
         backbone=index["backbone"],
         head=index["head"],
         recipe=json.loads(texts[RECIPE]),
-        metrics=json.loads(texts[METRICS]),
+        validation=metrics.pop("validation"),
+        metrics=metrics,
         history=[_numbers(row) for row in _rows(texts[HISTORY])],
         manifest=[dict(row) for row in _rows(texts[DATA])],
         versions=json.loads(texts[VERSIONS]),
@@ -88,7 +94,7 @@ def _checked(folder: Path, name: str, expected: str) -> bytes:
     return content
 
 
-def _model(path: Path) -> object:
+def _model(path: Path) -> "keras.Model":
     import keras
 
     try:

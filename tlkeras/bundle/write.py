@@ -76,7 +76,7 @@ def _write(bundle: Bundle, folder: Path) -> None:
     texts = {
         LABELS: "".join(f"{name}\n" for name in bundle.class_names),
         RECIPE: _json(bundle.recipe),
-        METRICS: _json(bundle.metrics),
+        METRICS: _json({"validation": bundle.validation, **bundle.metrics}),
         HISTORY: _csv(bundle.history, _columns(bundle.history)),
         DATA: _csv(bundle.manifest, DATA_COLUMNS),
         VERSIONS: _json(bundle.versions),

@@ -51,7 +51,7 @@ def run(data: Path, to: Path | None, choice: Choice, force: bool, json: bool) ->
     classifier = tl.ImageClassifier(
         choice.backbone,
         weights=weights,
-        head=choice.head,  # type: ignore[arg-type]
+        head=choice.head,
         recipe=choice.to_recipe(),
     )
     depth = choice.depth()

@@ -60,7 +60,9 @@ def _confusion(axes: Axes, results: Results, names: list[str], font: float) -> N
     own = np.eye(len(confusion), dtype=bool)
     for colour, cells in ((RIGHT, own), (WRONG, ~own)):
         shade = LinearSegmentedColormap.from_list("shade", ["#f1f4f7", colour])
-        shown = np.ma.masked_array(shares if colour == RIGHT else shares**0.7, ~cells)
+        shown: np.ma.MaskedArray = np.ma.masked_array(
+            shares if colour == RIGHT else shares**0.7, ~cells
+        )
         axes.imshow(shown, cmap=shade, vmin=0, vmax=1)
     places = np.arange(len(names))
     axes.set_xticks(places, names, rotation=45, ha="left", rotation_mode="anchor", fontsize=font)

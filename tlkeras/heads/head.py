@@ -68,7 +68,7 @@ class FittedHead:
 
 
 def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Mean −log of the true class's probability, for probabilities (n, classes).
+    """Mean -log of the true class's probability, for probabilities (n, classes).
 
     >>> round(cross_entropy(np.array([[0.5, 0.5]]), np.array([0])), 4)
     0.6931

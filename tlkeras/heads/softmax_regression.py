@@ -122,7 +122,9 @@ def minimise(
 ) -> tuple[np.ndarray, int, bool]:
     """L-BFGS with backtracking: the point, the steps taken, and whether it converged.
 
-    >>> point, _, converged = minimise(lambda x: (float(((x - 3) ** 2).sum()), 2 * (x - 3)), np.zeros(2))
+    >>> def bowl(x):
+    ...     return float(((x - 3) ** 2).sum()), 2 * (x - 3)
+    >>> point, _, converged = minimise(bowl, np.zeros(2))
     >>> point.round(6).tolist(), converged
     ([3.0, 3.0], True)
     """

@@ -50,7 +50,7 @@ class Fitted:
     chosen: dict[str, float] = field(default_factory=dict)
     history: list[dict[str, object]] = field(default_factory=list)
     manifest: list[dict[str, object]] = field(default_factory=list)
-    metrics: dict[str, object] = field(default_factory=dict)
+    metrics: dict[str, dict[str, object]] = field(default_factory=dict)
     decisions: list[str] = field(default_factory=list)
     _extractor: Extractor | None = field(default=None, repr=False)
 

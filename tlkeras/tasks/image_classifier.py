@@ -22,7 +22,7 @@ from tlkeras.tasks.assembly import BackboneSource, head_of
 from tlkeras.tasks.fitted import Fitted, columns_of, fit_head, recorded_part, tune_backbone
 from tlkeras.tasks.predictions import Predictions
 from tlkeras.training.finetune import Tuned
-from tlkeras.training.probe import HeadKind, Probe
+from tlkeras.training.probe import HeadKind, Probe, check_head
 from tlkeras.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ class ImageClassifier:
         head: HeadKind = "linear",
         recipe: Recipe | None = None,
     ) -> None:
+        check_head(head)
         self.source = BackboneSource(backbone, weights)
         self.head = head
         self.recipe = recipe or Recipe()

@@ -1,14 +1,14 @@
 """A trained classifier ⇄ its run folder, through a Bundle."""
 
 import platform
-from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 from tlkeras.backbones.hashing import fingerprint
 from tlkeras.backbones.spec import Backbone
 from tlkeras.bundle import read, write
-from tlkeras.bundle.bundle import Bundle
+from tlkeras.bundle.bundle import Bundle, HeadFacts
 from tlkeras.errors import BackboneError
 from tlkeras.tasks.assembly import EMBEDDING, BackboneSource, backbone_of
 from tlkeras.tasks.fitted import Fitted
@@ -45,13 +45,14 @@ def to_bundle(fitted: Fitted, source: BackboneSource, head: HeadKind, recipe: Re
             "fine_tuned": fitted.fine_tuned,
             "fingerprint": fingerprint(backbone_of(fitted.model)),
         },
-        head={**_head_to_dict(head), "chosen": fitted.chosen},
-        recipe=recipe.to_dict(),
-        metrics={
-            "validation": {"accuracy": fitted.validation.accuracy, "loss": fitted.validation.loss},
-            **fitted.metrics,
+        head=_head_to_facts(head, fitted.chosen),
+        validation={
+            "accuracy": fitted.validation.accuracy,
+            "loss": fitted.validation.loss,
             "decisions": fitted.decisions,
         },
+        recipe=recipe.to_dict(),
+        metrics=fitted.metrics,
         history=fitted.history,
         manifest=fitted.manifest,
         versions={
@@ -69,56 +70,54 @@ def load(folder: Path) -> tuple[Fitted, BackboneSource, HeadKind, Recipe]:
         BundleError: not a run folder, or a file in it is damaged.
     """
     bundle = read.load(folder)
-    facts = bundle.backbone
-    metrics = dict(bundle.metrics)
-    validation = metrics.pop("validation")
-    decisions = list(metrics.pop("decisions"))
+    facts, decided = bundle.backbone, bundle.validation
     spec = Backbone(
-        name=str(facts["name"]),
+        name=facts["name"],
         application="",
-        size_px=int(facts["size_px"]),
-        width=int(facts["width"]),
+        size_px=facts["size_px"],
+        width=facts["width"],
         preprocessing=facts["preprocessing"],
-        licence=str(facts["licence"]),
+        licence=facts["licence"],
     )
     fitted = Fitted(
         model=bundle.model,
         spec=spec,
         class_names=bundle.class_names,
-        validation=Judged(validation["accuracy"], validation["loss"]),
-        fine_tuned=bool(facts["fine_tuned"]),
-        chosen=dict(bundle.head["chosen"]),
+        validation=Judged(decided["accuracy"], decided["loss"]),
+        fine_tuned=facts["fine_tuned"],
+        chosen=bundle.head["chosen"],
         history=bundle.history,
         manifest=bundle.manifest,
-        metrics=metrics,
-        decisions=decisions,
+        metrics=bundle.metrics,
+        decisions=list(decided["decisions"]),
     )
-    return fitted, _source(bundle), _head_from_dict(bundle.head), Recipe.from_dict(bundle.recipe)
+    return fitted, _source(bundle), _head_from_facts(bundle.head), Recipe.from_dict(bundle.recipe)
 
 
 def _source(bundle: Bundle) -> BackboneSource:
     facts = bundle.backbone
-    weights = None if facts["weights"] == "untrained" else str(facts["weights"])
+    weights = None if facts["weights"] == "untrained" else facts["weights"]
     if facts["in_catalogue"]:
         try:
-            return BackboneSource(str(facts["name"]), weights)
+            return BackboneSource(facts["name"], weights)
         except BackboneError:  # a catalogue entry of another release
             pass
     return BackboneSource(backbone_of(bundle.model), "default")
 
 
-def _head_to_dict(head: HeadKind) -> dict[str, object]:
+def _head_to_facts(head: HeadKind, chosen: dict[str, float]) -> HeadFacts:
     if isinstance(head, str):
-        return {"kind": head}
+        kind: Literal["linear", "mlp"] = "mlp" if head == "mlp" else "linear"
+        return {"kind": kind, "layers": [], "chosen": chosen}
     import keras
 
-    return {"kind": "layers", "layers": [keras.saving.serialize_keras_object(x) for x in head]}
+    layers = [keras.saving.serialize_keras_object(layer) for layer in head]
+    return {"kind": "layers", "layers": layers, "chosen": chosen}
 
 
-def _head_from_dict(facts: Mapping[str, object]) -> HeadKind:
+def _head_from_facts(facts: HeadFacts) -> HeadKind:
     if facts["kind"] != "layers":
-        return facts["kind"]  # type: ignore[return-value]
+        return facts["kind"]
     import keras
 
-    layers = facts["layers"]
-    return [keras.saving.deserialize_keras_object(x) for x in layers]  # type: ignore[union-attr]
+    return [keras.saving.deserialize_keras_object(layer) for layer in facts["layers"]]

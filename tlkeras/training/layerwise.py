@@ -24,7 +24,7 @@ class WarmCosine(keras.optimizers.schedules.LearningRateSchedule):
         self.steps = steps
         self.warmup_steps = warmup_steps
 
-    def __call__(self, step: object) -> object:
+    def __call__(self, step: keras.KerasTensor) -> keras.KerasTensor:
         """The rate at a step, a scalar float32 tensor."""
         step = keras.ops.cast(step, "float32") + 1.0
         rising = step / max(1, self.warmup_steps)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -18,7 +18,8 @@ from tlkeras.training.weights import class_weights
 if TYPE_CHECKING:
     import keras
 
-HeadKind: TypeAlias = Literal["linear", "mlp"] | Sequence["keras.Layer"]
+HeadName: TypeAlias = Literal["linear", "mlp"]
+HeadKind: TypeAlias = HeadName | Sequence["keras.Layer"]
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,20 @@ def labelled(
     return Labelled(features.vectors, features.labels, weights / len(looks))
 
 
+def check_head(head: HeadKind) -> None:
+    """Nothing for a head that can be trained.
+
+    Raises:
+        RecipeError: a word that names no head.
+
+    >>> check_head("linear")
+    """
+    if isinstance(head, str) and head not in get_args(HeadName):
+        raise RecipeError(
+            f'A head is "linear", "mlp" or a list of Keras layers. Received: {head!r}.'
+        )
+
+
 def _fit(
     head: HeadKind,
     train: Labelled,
@@ -99,9 +114,5 @@ def _fit(
         patience=recipe.patience,
         seed=recipe.seed,
     )
-    layers = mlp(recipe.hidden, recipe.dropout, recipe.seed) if head == "mlp" else head
-    if isinstance(layers, str):
-        raise RecipeError(
-            f'A head is "linear", "mlp" or a list of Keras layers. Received: {head!r}.'
-        )
-    return fit_layers(layers, train, validation, classes, how, progress)
+    own = mlp(recipe.hidden, recipe.dropout, recipe.seed) if isinstance(head, str) else head
+    return fit_layers(own, train, validation, classes, how, progress)
