@@ -89,8 +89,20 @@ class Bundle:
                 f"A model has one output a class. Received: {columns} outputs and "
                 f"{len(self.class_names)} class names. Save the model with its own classes."
             )
-        broken = [name for name in self.class_names if name.splitlines() != [name]]
+        broken = [name for name in self.class_names if not _is_label(name)]
         if broken:
             raise BundleError(
-                f"A class name is one line of text. Received: {broken[0]!r}. Rename its folder."
+                "A class name is one line of UTF-8 text, since labels.txt has one a line. "
+                f"Received: {broken[0]!r}. Rename its folder."
             )
+        twice = [name for name in self.class_names if self.class_names.count(name) > 1]
+        if twice:
+            raise BundleError(
+                f"Every class has a name of its own. Received: {twice[0]!r} {len(twice)} times. "
+                "Rename or merge these classes."
+            )
+
+
+def _is_label(name: str) -> bool:
+    """Whether the name comes back the same from a UTF-8 file with one name a line."""
+    return name.splitlines() == [name] and name.encode("utf-8", "replace").decode() == name

@@ -1,5 +1,6 @@
 """The card: what a run folder holds, for the person who finds it."""
 
+import hashlib
 from collections import Counter
 from typing import cast
 
@@ -10,6 +11,7 @@ def card(bundle: Bundle) -> str:
     """Markdown that says what the model does, was trained on and scores, and how to use it."""
     backbone = bundle.backbone
     state = "fine-tuned" if backbone["fine_tuned"] else "frozen"
+    name, weights = _text(backbone["name"]), _text(backbone["weights"])
     return "\n".join(
         [
             f"# Classifier of {len(bundle.class_names)} classes",
@@ -24,12 +26,14 @@ def card(bundle: Bundle) -> str:
             "",
             *_counts(bundle),
             "",
-            "`data.csv` has the path and SHA-256 of every picture, its label and its part.",
+            f"{len(bundle.manifest)} pictures. `data.csv` has the path and SHA-256 of each, its "
+            "label and its part;",
+            f"the SHA-256 over hashes, labels and parts is `{data_fingerprint(bundle)}`.",
             "",
             "## What it is made of",
             "",
-            f"- backbone: {backbone['name']}, weights: {backbone['weights']}, {state}",
-            f"- licence of the pretrained weights: {backbone['licence'] or 'not stated'}",
+            f"- backbone: {name}, weights: {weights}, {state}",
+            f"- licence of the pretrained weights: {_text(backbone['licence'] or 'not stated')}",
             f"- pictures are resized to {backbone['size_px']} px inside the model",
             f"- head: {bundle.head['kind']}",
             f"- seed: {bundle.recipe.get('seed')}; every other knob is in `recipe.json`",
@@ -44,27 +48,47 @@ def card(bundle: Bundle) -> str:
             'clf.export("serve/1")                # a SavedModel from image bytes to labels',
             "```",
             "",
-            "Without tlkeras; the pixels are RGB in [0, 255], and columns are in the order of",
-            "`labels.txt`:",
+            "Without tlkeras; the pixels are RGB in [0, 255], of any size:",
             "",
             "```python",
+            "from pathlib import Path",
+            "",
             "import keras",
+            "import numpy as np",
+            "from PIL import Image, ImageOps",
             "",
             'model = keras.models.load_model("this/folder/model.keras")',
-            "probabilities = model.predict(pixels)  # (n, height, width, 3) -> (n, classes)",
+            'labels = Path("this/folder/labels.txt").read_text(encoding="utf-8").split("\\n")',
+            'picture = ImageOps.exif_transpose(Image.open("picture.jpg")).convert("RGB")',
+            "pixels = np.asarray(picture, np.float32)[None]         # (1, height, width, 3)",
+            "probabilities = model.predict(pixels, verbose=0)[0]    # (classes,)",
+            "print(labels[probabilities.argmax()], probabilities.max())",
             "```",
             "",
             "## Limits",
             "",
             "It answers with one of its classes for every picture, also for one that shows none",
-            "of them. The figures hold for pictures like those it was tested on.",
+            "of them. The figures hold for pictures like those it was tested on; the intervals",
+            "count every picture as taken on its own, and are too narrow where several show the",
+            "same thing.",
             "",
         ]
     )
 
 
+def data_fingerprint(bundle: Bundle) -> str:
+    """SHA-256 over hash, label and part of every picture, whatever their order and paths."""
+    rows = sorted(f"{row['sha256']} {row['label']} {row['part']}" for row in bundle.manifest)
+    return hashlib.sha256("\n".join(rows).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _text(name: object) -> str:
+    """Foreign text as Markdown that shows it as it is: no link, no table cell, no HTML."""
+    return "".join(f"\\{c}" if c in "\\`*[]<>|&" else c for c in str(name))
+
+
 def _listed(bundle: Bundle) -> str:
-    names = [f"`{name}`" for name in bundle.class_names]
+    names = [_text(name) for name in bundle.class_names]
     return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 
@@ -73,7 +97,7 @@ def _figures(bundle: Bundle) -> list[str]:
     for part, figures in bundle.metrics.items():
         low, high = cast(list[float], figures["interval"])
         rows.append(
-            f"- {part}: accuracy {figures['accuracy']:.1%} (95 % interval {low:.1%} to "
+            f"- {_text(part)}: accuracy {figures['accuracy']:.1%} (95 % interval {low:.1%} to "
             f"{high:.1%}, {figures['n']} pictures)"
         )
     return rows
@@ -86,7 +110,7 @@ def _counts(bundle: Bundle) -> list[str]:
         "| class | train | validation | test |",
         "|---|---|---|---|",
         *(
-            f"| {name} | " + " | ".join(str(counts[name, part]) for part in parts) + " |"
+            f"| {_text(name)} | " + " | ".join(str(counts[name, part]) for part in parts) + " |"
             for name in bundle.class_names
         ),
     ]

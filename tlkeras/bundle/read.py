@@ -1,7 +1,6 @@
 """Run folder → Bundle, every file held against its hash."""
 
 import csv
-import hashlib
 import io
 import json
 from pathlib import Path
@@ -9,22 +8,22 @@ from typing import TYPE_CHECKING
 
 from tlkeras.bundle.bundle import (
     DATA,
-    FORMAT,
-    FORMAT_VERSION,
     HISTORY,
-    INDEX,
+    LABELS,
     METRICS,
     MODEL,
     RECIPE,
     VERSIONS,
     Bundle,
 )
+from tlkeras.bundle.index import read_index, sha256
+from tlkeras.bundle.portable import check_portable
 from tlkeras.errors import BundleError
 
 if TYPE_CHECKING:
     import keras
 
-CHECKED = (MODEL, RECIPE, METRICS, HISTORY, DATA, VERSIONS)  # people may edit the card
+CHECKED = (MODEL, LABELS, RECIPE, METRICS, HISTORY, DATA, VERSIONS)  # people may edit the card
 
 
 def load(folder: str | Path) -> Bundle:
@@ -39,64 +38,48 @@ def load(folder: str | Path) -> Bundle:
         load("runs/flowers").class_names
     """
     folder = Path(folder)
-    index = _index(folder)
-    texts = {name: _checked(folder, name, index["sha256"][name]) for name in CHECKED}
-    metrics = json.loads(texts[METRICS])
+    index = read_index(folder)
+    for name in CHECKED:
+        _check(folder, name, index["sha256"][name])
+    metrics = json.loads(_text(folder, METRICS))
     return Bundle(
         model=_model(folder / MODEL),
         class_names=tuple(index["class_names"]),
         backbone=index["backbone"],
         head=index["head"],
-        recipe=json.loads(texts[RECIPE]),
+        recipe=json.loads(_text(folder, RECIPE)),
         validation=metrics.pop("validation"),
         metrics=metrics,
-        history=[_numbers(row) for row in _rows(texts[HISTORY])],
-        manifest=[dict(row) for row in _rows(texts[DATA])],
-        versions=json.loads(texts[VERSIONS]),
+        history=[_numbers(row) for row in _rows(_text(folder, HISTORY))],
+        manifest=[dict(row) for row in _rows(_text(folder, DATA))],
+        versions=json.loads(_text(folder, VERSIONS)),
     )
 
 
-def _index(folder: Path) -> dict:
-    path = folder / INDEX
+def _check(folder: Path, name: str, expected: str) -> None:
     try:
-        index = json.loads(path.read_text(encoding="utf-8"))
-        known = index["format"] == FORMAT
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BundleError(
-            f"A run folder has a {INDEX}, written by save(). Received: {folder} ({error}). "
-            "Name the folder that `tlkeras train` or clf.save(...) wrote."
-        ) from error
-    if not known:
-        raise BundleError(
-            f"A run folder's {INDEX} says format {FORMAT!r}. Received: {index['format']!r}."
-        )
-    if index["format_version"] > FORMAT_VERSION:
-        raise BundleError(
-            f"This release reads run folders up to version {FORMAT_VERSION}. Received: version "
-            f"{index['format_version']} in {folder}. Upgrade: pip install --upgrade tlkeras."
-        )
-    return index
-
-
-def _checked(folder: Path, name: str, expected: str) -> bytes:
-    try:
-        content = (folder / name).read_bytes()
+        found = sha256(folder / name)
     except OSError as error:
         raise BundleError(
             f"A run folder has {name}. Received: {folder} without it ({error}). "
             "Copy the whole folder again, or save the run again."
         ) from error
-    if hashlib.sha256(content).hexdigest() != expected:
+    if found != expected:
         raise BundleError(
-            f"{folder / name} must be as it was saved. Received: {len(content):,} bytes with "
-            "another hash; it was cut short or changed. Copy it again, or save the run again."
+            f"{folder / name} must be as it was saved. Received: "
+            f"{(folder / name).stat().st_size:,} bytes with another hash; it was cut short or "
+            "changed. Copy it again, or save the run again."
         )
-    return content
+
+
+def _text(folder: Path, name: str) -> str:
+    return (folder / name).read_bytes().decode("utf-8", "surrogateescape")
 
 
 def _model(path: Path) -> "keras.Model":
     import keras
 
+    check_portable(path)
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises a dozen kinds
@@ -106,8 +89,7 @@ def _model(path: Path) -> "keras.Model":
         ) from error
 
 
-def _rows(content: bytes) -> list[dict[str, str]]:
-    text = content.decode("utf-8", "surrogateescape")
+def _rows(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 

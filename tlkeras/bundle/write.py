@@ -1,12 +1,12 @@
 """Bundle → run folder, complete or not at all."""
 
 import csv
-import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tlkeras.bundle.atomic import fresh_folder
 from tlkeras.bundle.bundle import (
@@ -25,7 +25,12 @@ from tlkeras.bundle.bundle import (
     Bundle,
 )
 from tlkeras.bundle.card import card
+from tlkeras.bundle.index import is_run, sha256
+from tlkeras.bundle.portable import check_portable
 from tlkeras.errors import BundleError
+
+if TYPE_CHECKING:
+    import keras
 
 DATA_COLUMNS = ("path", "sha256", "label", "part")
 
@@ -36,8 +41,9 @@ def save(bundle: Bundle, folder: str | Path) -> Path:
     Files that somebody added to the earlier run are kept.
 
     Raises:
-        BundleError: the folder holds something that is no run, or can't be written; nothing
-            has changed.
+        BundleError: the folder holds something that is no run, or can't be written, or the model
+            has weights that are no numbers or layers that plain Keras can't open; nothing has
+            changed.
 
     Example::
 
@@ -45,6 +51,7 @@ def save(bundle: Bundle, folder: str | Path) -> Path:
     """
     target = Path(folder).resolve()
     _check_target(target)
+    _check_weights(bundle)
     try:
         with fresh_folder(target, kept=_not_ours) as fresh:
             _write(bundle, fresh)
@@ -59,7 +66,7 @@ def save(bundle: Bundle, folder: str | Path) -> Path:
 def _check_target(target: Path) -> None:
     if not target.exists():
         return
-    if target.is_dir() and ((target / INDEX).is_file() or not any(target.iterdir())):
+    if target.is_dir() and (is_run(target) or not any(target.iterdir())):
         return
     raise BundleError(
         f"A run is saved to a new folder, or over an earlier run. Received: {target}, which is "
@@ -67,12 +74,26 @@ def _check_target(target: Path) -> None:
     )
 
 
+def _check_weights(bundle: Bundle) -> None:
+    import keras
+    import numpy as np
+
+    for weight in bundle.model.weights:
+        floating = keras.backend.is_float_dtype(weight.dtype)
+        if floating and not np.isfinite(keras.ops.convert_to_numpy(weight)).all():
+            raise BundleError(
+                f"Every weight of a saved model is a number. Received: NaN or infinity in "
+                f"{weight.path}. The training diverged: lower the learning rate and train again."
+            )
+
+
 def _not_ours(old: Path) -> list[str]:
     return [path.name for path in old.iterdir() if path.name not in (*FILES, INDEX)]
 
 
 def _write(bundle: Bundle, folder: Path) -> None:
-    bundle.model.save(folder / MODEL)
+    _without_optimizer(bundle.model).save(folder / MODEL)
+    check_portable(folder / MODEL)
     texts = {
         LABELS: "".join(f"{name}\n" for name in bundle.class_names),
         RECIPE: _json(bundle.recipe),
@@ -92,15 +113,34 @@ def _write(bundle: Bundle, folder: Path) -> None:
         "class_names": list(bundle.class_names),
         "backbone": bundle.backbone,
         "head": bundle.head,
-        "sha256": {
-            name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES
-        },
+        "sha256": {name: sha256(folder / name) for name in FILES},
     }
     (folder / INDEX).write_text(_json(index), encoding="utf-8")
 
 
+def _without_optimizer(model: "keras.Model") -> "keras.Model":
+    """The same layers as a model that was never compiled: a loss need not be saved."""
+    import keras
+
+    return keras.Model(model.inputs, model.outputs, name=model.name) if model.compiled else model
+
+
 def _json(content: object) -> str:
-    return json.dumps(content, indent=2, ensure_ascii=True) + "\n"
+    # ASCII, since a file name may hold bytes that are no UTF-8.
+    return json.dumps(content, indent=2, ensure_ascii=True, default=_plain) + "\n"
+
+
+def _plain(value: object) -> object:
+    """NumPy's numbers and arrays as Python's, paths as text."""
+    if isinstance(value, Path):
+        return str(value)
+    tolist = getattr(value, "tolist", None)
+    if tolist is None:
+        raise BundleError(
+            "A run folder's JSON files take numbers, texts, lists and dicts. "
+            f"Received: {value!r:.80}. Turn it into one of these."
+        )
+    return tolist()
 
 
 def _columns(rows: Sequence[Mapping[str, object]]) -> tuple[str, ...]:

@@ -45,12 +45,11 @@ def split(
     ([28, 6, 6], [14, 3, 3])
     """
     used = [part for part, share in enumerate(shares) if share > 0]
-    table = _group_table(labels, groups, len(class_names))
-    _check_possible(labels, table, [part_names[part] for part in used], class_names)
+    table = _Table(labels, groups, len(class_names))
+    _check_possible(table, [part_names[part] for part in used], class_names)
     weights = np.array([shares[part] for part in used], dtype=np.float64)
-    targets = np.stack(
-        [apportion(int(total), weights, minimum=1) for total in table.counts.sum(axis=0)], axis=1
-    )
+    totals = np.bincount(labels, minlength=len(class_names))
+    targets = np.stack([apportion(int(n), weights, minimum=1) for n in totals], axis=1)
     best = _place(table, targets, np.random.default_rng((seed, 0)))
     for attempt in range(1, _ATTEMPTS if table.shared else 1):
         other = _place(table, targets, np.random.default_rng((seed, attempt)))
@@ -83,27 +82,38 @@ def apportion(total: int, weights: np.ndarray, minimum: int | np.ndarray = 0) ->
 
 
 class _Table:
-    """Groups by classes: how many pictures of each class each group holds."""
+    """Which group and class each picture belongs to, and the pictures of each group."""
 
-    def __init__(self, counts: np.ndarray, of_picture: np.ndarray) -> None:
-        self.counts = counts  # int64 (groups, classes)
-        self.of_picture = of_picture  # int64 (n,), row of `counts`
-        self.sizes = counts.sum(axis=1)
+    def __init__(self, labels: np.ndarray, groups: np.ndarray, classes: int) -> None:
+        self.labels = labels
+        self.classes = classes
+        _, self.of_picture = np.unique(groups, return_inverse=True)
+        self.sizes = np.bincount(self.of_picture)
         self.shared = bool((self.sizes > 1).any())
+        self._order = np.argsort(self.of_picture, kind="stable")
+        self._ends = np.cumsum(self.sizes)
+
+    def labels_of(self, group: int) -> np.ndarray:
+        """Labels of the pictures of one group."""
+        end = self._ends[group]
+        return self.labels[self._order[end - self.sizes[group] : end]]
+
+    def groups_with(self, label: int) -> np.ndarray:
+        """Groups that hold a class, the smallest first."""
+        groups = np.unique(self.of_picture[self.labels == label])
+        return groups[np.argsort(self.sizes[groups], kind="stable")]
+
+    def held(self, placed: np.ndarray, parts: int) -> np.ndarray:
+        """Pictures of each class in each part, int64 (parts, classes)."""
+        cells = placed[self.of_picture] * self.classes + self.labels
+        counts = np.bincount(cells, minlength=parts * self.classes)
+        return counts.reshape(parts, self.classes)
 
 
-def _group_table(labels: np.ndarray, groups: np.ndarray, classes: int) -> _Table:
-    names, of_picture = np.unique(groups, return_inverse=True)
-    counts = np.zeros((len(names), classes), dtype=np.int64)
-    np.add.at(counts, (of_picture, labels), 1)
-    return _Table(counts, of_picture)
-
-
-def _check_possible(
-    labels: np.ndarray, table: _Table, parts: Sequence[str], class_names: Sequence[str]
-) -> None:
-    pictures = np.bincount(labels, minlength=len(class_names))
-    holders = (table.counts > 0).sum(axis=0)
+def _check_possible(table: _Table, parts: Sequence[str], class_names: Sequence[str]) -> None:
+    pictures = np.bincount(table.labels, minlength=len(class_names))
+    cells = np.unique(table.of_picture * len(class_names) + table.labels)
+    holders = np.bincount(cells % len(class_names), minlength=len(class_names))
     short = [
         f"  - {name!r}: {pictures[index]} picture{'s' * (pictures[index] != 1)}"
         + (f" in {holders[index]} group(s)" if holders[index] < pictures[index] else "")
@@ -122,20 +132,19 @@ def _check_possible(
 
 def _place(table: _Table, targets: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Part index of each group, int64 (groups,); `targets` is (parts, classes)."""
-    placed = np.full(len(table.counts), -1, dtype=np.int64)
+    placed = np.full(len(table.sizes), -1, dtype=np.int64)
     missing = targets.copy()
-    shuffled = rng.permutation(len(table.counts))
+    shuffled = rng.permutation(len(table.sizes))
     large = shuffled[table.sizes[shuffled] > 1]
     for group in large[np.argsort(-table.sizes[large], kind="stable")]:
-        holds = table.counts[group]
-        present = np.flatnonzero(holds)
-        fits = np.minimum(missing[:, present], holds[present]).sum(axis=1)
+        present, holds = np.unique(table.labels_of(group), return_counts=True)
+        fits = np.minimum(missing[:, present], holds).sum(axis=1)
         relative = (missing[:, present] / targets[:, present]).sum(axis=1)
         part = int(np.lexsort((-relative, -fits))[0])
         placed[group] = part
-        missing[part] -= holds
+        missing[part, present] -= holds
     single = shuffled[table.sizes[shuffled] == 1]
-    classes = table.counts[single].argmax(axis=1)
+    classes = np.array([table.labels_of(group)[0] for group in single], dtype=np.int64)
     for label in np.unique(classes):
         members = single[classes == label]
         wanted = np.maximum(missing[:, label], 0)
@@ -149,35 +158,28 @@ def _place(table: _Table, targets: np.ndarray, rng: np.random.Generator) -> np.n
 
 def _fill_gaps(placed: np.ndarray, table: _Table, parts: int) -> None:
     """Move small groups, in place, so that parts get the classes they lack."""
-    held = _held(placed, table, parts)
-    for part, label in zip(*np.nonzero(held == 0), strict=True):
-        if _held(placed, table, parts)[part, label]:
+    for part, label in zip(*np.nonzero(table.held(placed, parts) == 0), strict=True):
+        gaps = table.held(placed, parts) == 0
+        if not gaps[part, label]:
             continue
-        holders = np.flatnonzero(table.counts[:, label])
-        for group in holders[np.argsort(table.sizes[holders], kind="stable")]:
+        for group in table.groups_with(label):
             before = placed[group]
-            gaps = (_held(placed, table, parts) == 0).sum()
             placed[group] = part
-            if (_held(placed, table, parts) == 0).sum() < gaps:
+            if (table.held(placed, parts) == 0).sum() < gaps.sum():
                 break
             placed[group] = before
 
 
-def _held(placed: np.ndarray, table: _Table, parts: int) -> np.ndarray:
-    """Pictures of each class in each part, int64 (parts, classes)."""
-    return np.stack([table.counts[placed == part].sum(axis=0) for part in range(parts)])
-
-
 def _badness(placed: np.ndarray, table: _Table, targets: np.ndarray) -> tuple[int, int]:
     """(classes missing from parts, pictures in the wrong part): the smaller the better."""
-    held = _held(placed, table, len(targets))
+    held = table.held(placed, len(targets))
     return int((held == 0).sum()), int(np.abs(held - targets).sum())
 
 
 def _impossible(
     placed: np.ndarray, table: _Table, parts: Sequence[str], class_names: Sequence[str]
 ) -> str:
-    held = _held(placed, table, len(parts))
+    held = table.held(placed, len(parts))
     gaps = "\n".join(
         f"  - {class_names[label]!r} would be missing from {parts[part]}"
         for part, label in zip(*np.nonzero(held == 0), strict=True)

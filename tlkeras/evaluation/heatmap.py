@@ -24,16 +24,14 @@ def to_svg(results: Results) -> str:
     ('<svg class="matrix"', 4)
     """
     classes = len(results.class_names)
-    length = 26 if classes <= NUMBERED_CLASSES else 18
-    labels = [shortened(name, length) for name in results.class_names]
+    labels = [shortened(name, 24) for name in results.class_names]
     font_px = 12 if classes <= NUMBERED_CLASSES else 10
     margin = max(len(label) for label in labels) * _CHARACTER_PX * font_px / 12 + 12
-    cell = min(58.0, max(11.0, (WIDTH_PX - margin - 60) / classes))
+    left, slant = margin + 22, margin * 0.72
+    cell = min(58.0, max(11.0, (WIDTH_PX - left - slant) / classes))
     # Names that do not fit above their column are turned by 45 degrees.
     turned = margin > cell + 8
-    top = margin * 0.72 + 26 if turned else 44
-    left = margin + 22
-    right = (margin * 0.72 if turned else 0) + 8
+    top, right = (slant + 26, slant + 8) if turned else (44, 8)
     width, height = left + cell * classes + right, top + cell * classes + 6
     parts = [
         f'<svg class="matrix" role="img" aria-label="Confusion matrix" width="{width:.0f}" '
@@ -54,6 +52,15 @@ def to_svg(results: Results) -> str:
         parts += [_name(row, label, name, font_px), _name(column, label, name, font_px)]
     parts += _cells(results, left, top, cell)
     return "".join([*parts, "</svg>"])
+
+
+def strength(share: float | np.ndarray, right: bool) -> float | np.ndarray:
+    """Opacity in [0, 1] for a share in (0, 1]; small shares of wrong answers stay visible.
+
+    >>> float(round(strength(0.05, right=False), 2)), strength(0.05, right=True)
+    (0.27, 0.1425)
+    """
+    return 0.1 + 0.85 * share if right else 0.18 + 0.77 * share**0.7
 
 
 def _name(place: str, label: str, name: str, font_px: int) -> str:
@@ -77,7 +84,7 @@ def _cells(results: Results, left: float, top: float, cell: float) -> list[str]:
             f"<title>{_tip(results, row, column, share)}</title></rect>"
         )
         if numbered and count:
-            tone = ' class="on"' if _strength(share, row == column) > 0.62 else ""
+            tone = ' class="on"' if strength(share, row == column) > 0.7 else ""
             parts.append(
                 f'<text{tone} x="{x + cell / 2 - 0.5:.1f}" y="{y + cell / 2 + font_px * 0.35:.1f}" '
                 f'text-anchor="middle" pointer-events="none" style="font-size:{font_px:.1f}px">'
@@ -86,16 +93,11 @@ def _cells(results: Results, left: float, top: float, cell: float) -> list[str]:
     return parts
 
 
-def _strength(share: float, right: bool) -> float:
-    """Opacity in [0, 1] for a share in [0, 1]."""
-    return 0.1 + 0.85 * share if right else 0.18 + 0.77 * share**0.7
-
-
 def _paint(share: float, right: bool) -> str:
     if not share:
         return 'style="fill:var(--track)" fill-opacity="0.55"'
     colour = "--right" if right else "--wrong"
-    return f'style="fill:var({colour})" fill-opacity="{_strength(share, right):.2f}"'
+    return f'style="fill:var({colour})" fill-opacity="{strength(share, right):.2f}"'
 
 
 def _tip(results: Results, row: int, column: int, share: float) -> str:

@@ -203,20 +203,15 @@ def _mistakes(results: Results, thumbnails: Thumbnails | None) -> str:
 def _card(mistake: Mistake, thumbnails: Thumbnails | None) -> str:
     return (
         f"<figure>{_picture(mistake, thumbnails)}<figcaption>is "
-        f"<b><bdi>{_text(mistake.truth)}</bdi></b> ({percent_text(mistake.probability_of_truth)})"
+        f"<b><bdi>{_text(mistake.truth)}</bdi></b> {_chance(mistake.probability_of_truth)}"
         f'<br>answered <b class="no"><bdi>{_text(mistake.predicted)}</bdi></b> '
-        f"({percent_text(mistake.probability)})"
+        f"{_chance(mistake.probability)}"
         f'<span class="soft">{_text(mistake.name)}</span></figcaption></figure>'
     )
 
 
-def percent_text(share: float) -> str:
-    """A probability as escaped text without decimals.
-
-    >>> percent_text(0.934), percent_text(0.0001)
-    ('93 %', '&lt;1 %')
-    """
-    return escape(percent(share, digits=0))
+def _chance(share: float) -> str:
+    return f'<span class="fixed">({escape(percent(share, digits=0))})</span>'
 
 
 def _picture(mistake: Mistake, thumbnails: Thumbnails | None) -> str:

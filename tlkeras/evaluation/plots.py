@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from tlkeras.evaluation.heatmap import NUMBERED_CLASSES
+from tlkeras.evaluation.heatmap import NUMBERED_CLASSES, strength
 from tlkeras.evaluation.metrics import wilson_interval
 from tlkeras.evaluation.results import Results
 from tlkeras.evaluation.wording import percent, plain, shortened, span
@@ -36,12 +36,15 @@ def figure(results: Results) -> Figure:
         figure(results).savefig("report.png", dpi=150)
     """
     classes = len(results.class_names)
-    height = float(np.clip(1.9 + 0.36 * classes, 4.4, 14.0))
-    plot = Plot(figsize=(height * 1.12 + 5.6, height), layout="constrained")
-    FigureCanvasAgg(plot)
-    left, right = plot.subplots(1, 2, width_ratios=[height * 1.12, 4.6])
     names = [shortened(name, 26) for name in results.class_names]
     font = float(np.clip(330 / max(classes, 33), 4.5, 10))
+    # Inches: the squares, and the names beside and, turned, above them.
+    square = float(np.clip(0.36 * classes, 2.6, 12.0))
+    label = max(len(name) for name in names) * font * 0.0085
+    widths = [square + 1.8 * label + 0.7, 3.6 + label]
+    plot = Plot(figsize=(sum(widths) + 0.6, square + 0.8 * label + 1.3), layout="constrained")
+    FigureCanvasAgg(plot)
+    left, right = plot.subplots(1, 2, width_ratios=widths)
     _confusion(left, results, names, font)
     _recall(right, results, font)
     headline = f"{percent(results.accuracy)} of {len(results)} right"
@@ -60,9 +63,8 @@ def _confusion(axes: Axes, results: Results, names: list[str], font: float) -> N
     own = np.eye(len(confusion), dtype=bool)
     for colour, cells in ((RIGHT, own), (WRONG, ~own)):
         shade = LinearSegmentedColormap.from_list("shade", ["#f1f4f7", colour])
-        shown: np.ma.MaskedArray = np.ma.masked_array(
-            shares if colour == RIGHT else shares**0.7, ~cells
-        )
+        tones = np.where(shares > 0, strength(shares, right=colour == RIGHT), 0.0)
+        shown: np.ma.MaskedArray = np.ma.masked_array(tones, ~cells)
         axes.imshow(shown, cmap=shade, vmin=0, vmax=1)
     places = np.arange(len(names))
     axes.set_xticks(places, names, rotation=45, ha="left", rotation_mode="anchor", fontsize=font)
@@ -80,7 +82,7 @@ def _confusion(axes: Axes, results: Results, names: list[str], font: float) -> N
     if len(names) > NUMBERED_CLASSES:
         return
     for row, column in np.argwhere(confusion):
-        strong = shares[row, column] ** (1 if row == column else 0.7) > 0.6
+        strong = strength(shares[row, column], row == column) > 0.7
         axes.text(
             column,
             row,
@@ -100,9 +102,9 @@ def _recall(axes: Axes, results: Results, font: float) -> None:
             axes.text(0.01, place, "no pictures", va="center", color=SOFT, fontsize=font)
             continue
         low, high = wilson_interval(int(results.confusion[place, place]), score.support)
-        axes.barh(place, score.recall, height=0.62, color=RIGHT, alpha=0.3)
+        axes.barh(place, score.recall, height=0.5, color=RIGHT, alpha=0.3)
         axes.plot([low, high], [place, place], color=RIGHT, linewidth=1.6, solid_capstyle="round")
-        axes.plot(score.recall, place, "o", color=RIGHT, markersize=5)
+        axes.plot(score.recall, place, "o", color=RIGHT, markersize=5, clip_on=False)
         axes.text(1.03, place, f"n = {score.support}", va="center", color=SOFT, fontsize=font)
     axes.set_yticks(places, [shortened(score.name, 26) for score in scores], fontsize=font)
     axes.set_ylim(len(scores) - 0.5, -0.5)

@@ -42,7 +42,8 @@ CSS = (
   background: none; white-space: nowrap; }
 .tlk th:first-child, .tlk td:first-child { text-align: left; padding-left: 0; white-space: normal;
   overflow-wrap: anywhere; min-width: 120px; font-weight: 500; }
-.tlk td.text { text-align: left; white-space: normal; overflow-wrap: anywhere; }
+.tlk td.text { text-align: left; white-space: normal; overflow-wrap: anywhere;
+  min-width: 110px; }
 .tlk th.text { text-align: left; }
 .tlk tfoot td { border-bottom: 0; color: var(--soft); }
 .tlk .bar { display: inline-block; width: 84px; height: 7px; border-radius: 4px;
@@ -51,7 +52,7 @@ CSS = (
 .tlk svg text { fill: var(--ink); font: 12px system-ui, "DejaVu Sans", sans-serif; }
 .tlk svg text.soft { fill: var(--soft); }
 .tlk svg text.on { fill: var(--on); }
-.tlk svg.matrix { display: block; max-width: 100%; height: auto; margin: 0 auto; }
+.tlk svg.matrix { display: block; margin: 0 auto; }
 .tlk .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(172px, 1fr));
   gap: 14px; }
 .tlk figure { margin: 0; border: 1px solid var(--line); border-radius: 8px; overflow: hidden; }
@@ -62,6 +63,7 @@ CSS = (
 .tlk figcaption b { font-weight: 600; }
 .tlk figcaption .no { color: var(--wrong); }
 .tlk figcaption .soft { display: block; font-size: 12px; margin-top: 4px; }
+.tlk .fixed { white-space: nowrap; }
 @media print { .tlk section { break-inside: avoid; } }
 """
 )

@@ -7,6 +7,8 @@ import numpy as np
 from tlkeras.heads.head import FittedHead, Labelled, cross_entropy, share_right
 from tlkeras.heads.softmax_regression import Affine, SoftmaxRegression
 
+TOLERANCE_TO_CHOOSE = 1e-3  # moves a validation loss by less than the choice turns on
+
 
 def fit_linear(
     train: Labelled, validation: Labelled, classes: int, strengths: Sequence[float]
@@ -26,7 +28,7 @@ def fit_linear(
     problem = SoftmaxRegression(train.vectors, train.labels, classes, train.weights)
     history, solutions = [], []
     for strength in sorted(strengths):
-        answer = problem.solve(strength)
+        answer = problem.solve(strength, TOLERANCE_TO_CHOOSE)
         guess = answer.probabilities(validation.vectors)
         history.append(
             {

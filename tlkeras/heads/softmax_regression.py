@@ -14,7 +14,7 @@ import numpy as np
 
 MEMORY = 10  # pairs that L-BFGS remembers
 MOST_STEPS = 500
-RELATIVE_GRADIENT = 1e-6
+TOLERANCE = 1e-5
 SMALLEST_STEP = 1e-10
 
 
@@ -89,8 +89,11 @@ class SoftmaxRegression:
         self.curvature = 0.5 * (self.weights @ self.rotated**2)
         self._start: np.ndarray | None = None
 
-    def solve(self, strength: float) -> Affine:
-        """The optimum for one strength C (larger: less regularised), from the last solution."""
+    def solve(self, strength: float, tolerance: float = TOLERANCE) -> Affine:
+        """The optimum for one strength C (larger: less regularised), from the last solution.
+
+        `tolerance` is the length of the gradient at the end, as a share of that at W = 0.
+        """
         step = 1.0 / np.sqrt(self.curvature + 1.0 / strength)
         bias_step = 1.0 / np.sqrt(0.5 * self.weights.sum())
         scales = np.concatenate([step, [bias_step]])[:, None]
@@ -109,7 +112,10 @@ class SoftmaxRegression:
 
         shape = (len(step) + 1, self.classes)
         start = np.zeros(shape) if self._start is None else self._start / scales
-        flat, steps, converged = minimise(loss_and_gradient, start.ravel())
+        # Held against the gradient of W = 0, so that a good start is not asked for more.
+        _, slope = loss_and_gradient(np.zeros(start.size))
+        enough = tolerance * float(np.linalg.norm(slope))
+        flat, steps, converged = minimise(loss_and_gradient, start.ravel(), enough)
         table = flat.reshape(shape) * scales
         self._start = table
         kernel = self.axes @ table[:-1] / self.scale[:, None]
@@ -118,9 +124,13 @@ class SoftmaxRegression:
 
 
 def minimise(
-    loss_and_gradient: Callable[[np.ndarray], tuple[float, np.ndarray]], start: np.ndarray
+    loss_and_gradient: Callable[[np.ndarray], tuple[float, np.ndarray]],
+    start: np.ndarray,
+    enough: float = 1e-9,
 ) -> tuple[np.ndarray, int, bool]:
     """L-BFGS with backtracking: the point, the steps taken, and whether it converged.
+
+    It has when the gradient's length is `enough`, or no step makes the loss smaller.
 
     >>> def bowl(x):
     ...     return float(((x - 3) ** 2).sum()), 2 * (x - 3)
@@ -130,10 +140,9 @@ def minimise(
     """
     point = start
     loss, gradient = loss_and_gradient(point)
-    first = max(1.0, float(np.linalg.norm(gradient)))
     pairs: list[tuple[np.ndarray, np.ndarray]] = []
     for steps in range(MOST_STEPS):
-        if np.linalg.norm(gradient) <= RELATIVE_GRADIENT * first:
+        if np.linalg.norm(gradient) <= enough:
             return point, steps, True
         direction = -_inverse_curvature(pairs, gradient)
         slope = float(gradient @ direction)

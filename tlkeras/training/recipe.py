@@ -11,7 +11,7 @@ from typing import Literal, Self
 from tlkeras.data.augment import Augmentation
 from tlkeras.errors import RecipeError
 
-STRENGTHS = tuple(10.0**power for power in (-5, -4.5, -4, -3.5, -3, -2.5, -2, -1, 0, 1))
+STRENGTHS = tuple(10.0**power for power in (-5, -4, -3.5, -3, -2.5, -2, -1.5, -1, -0.5, 0))
 
 
 @dataclass(frozen=True, kw_only=True)
