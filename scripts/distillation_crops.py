@@ -125,11 +125,11 @@ def one_crop(pictures: list[Image.Image], rng: np.random.Generator) -> Image.Ima
 
 
 def random_box(size: tuple[int, int], rng: np.random.Generator) -> tuple[float, ...]:
-    """(left, top, right, bottom): one in five is the whole picture, the others 6 to 100 %."""
+    """(left, top, right, bottom): one in eight is the whole picture, the others 4 to 100 %."""
     width, height = size
-    if rng.random() < 0.2:
+    if rng.random() < 0.125:
         return (0.0, 0.0, float(width), float(height))
-    area = np.exp(rng.uniform(np.log(0.06), 0.0))
+    area = np.exp(rng.uniform(np.log(0.04), 0.0))
     stretch = np.exp(rng.uniform(np.log(3 / 5), np.log(5 / 3)))
     across = min(1.0, np.sqrt(area * stretch)) * width
     down = min(1.0, np.sqrt(area / stretch)) * height

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from tlkeras.backbones.catalogue import backbones, find
+from tlkeras.backbones.imported import from_model
 from tlkeras.backbones.preprocess import preprocess
 
 MODULES = {
@@ -114,3 +115,18 @@ def test_grey_through_per_channel_constants_means_equal_channels_p5(mode, pixels
     np.testing.assert_array_equal(
         np.asarray(stage(mode)(grey)), np.asarray(stage(mode)(np.repeat(grey, 3, axis=-1)))
     )
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_model_called_without_saying_training_does_not_train(own: bool) -> None:
+    """A Resizing layer in front makes Keras 3.15 run every BatchNormalization after it on the
+    statistics of the batch, in any model that is called without `training`."""
+    model = find("MobileNet-0.25").build(weights=None, size_px=64)
+    if own:  # the same in a user's own model, copied
+        pixels = keras.Input((None, None, 3))
+        out = keras.layers.BatchNormalization()(keras.layers.Resizing(16, 24)(pixels))
+        _, model = from_model(keras.Model(pixels, out), preprocessing="none")
+    pixels = np.random.default_rng(0).uniform(0, 255, (5, 40, 70, 3)).astype("float32")
+    expected = model.predict(pixels, verbose=0)
+    np.testing.assert_allclose(model(pixels), expected, atol=1e-5)
+    np.testing.assert_allclose(model(pixels[:2]), expected[:2], atol=1e-5)

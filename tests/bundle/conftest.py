@@ -1,45 +1,78 @@
-import numpy as np
+"""One tiny trained-looking classifier, and its bundle."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tlkeras.bundle.bundle import Bundle
 
-
-@pytest.fixture(scope="module")
-def bundle() -> Bundle:
-    """A bundle around a model whose answers depend on its input; non-ASCII names inside."""
+if TYPE_CHECKING:
     import keras
 
-    image = keras.Input((None, None, 3), name="image")
-    out = keras.layers.Resizing(9, 7, antialias=True, name="resize")(image)
-    out = keras.layers.Conv2D(4, 3, name="conv")(out)
-    out = keras.layers.GlobalAveragePooling2D(name="embedding")(out)
-    out = keras.layers.Dense(3, activation="softmax", name="probabilities")(out)
-    model = keras.Model(image, out)
-    rng = np.random.default_rng(2)
-    model.set_weights([rng.normal(0, 0.05, value.shape) for value in model.get_weights()])
+CLASSES = ("zebra | <b>", "äpple", " 猫 ", "#4")
+
+
+@pytest.fixture(scope="package")
+def tiny_model() -> "keras.Model":
+    """Pixels (n, h, w, 3) → probabilities (n, 4), with weights that all differ."""
+    import keras
+    from keras import layers
+
+    return keras.Sequential(
+        [
+            keras.Input((None, None, 3), name="image"),
+            layers.Rescaling(1 / 127.5, -1.0),
+            layers.Conv2D(5, 3, strides=2, activation="relu", kernel_initializer=_normal(1)),
+            layers.GlobalAveragePooling2D(name="embedding"),
+            layers.Dense(4, activation="softmax", kernel_initializer=_normal(2)),
+        ]
+    )
+
+
+def _normal(seed: int) -> "keras.initializers.Initializer":
+    import keras
+
+    return keras.initializers.RandomNormal(stddev=0.5, seed=seed)
+
+
+@pytest.fixture
+def bundle_of() -> Callable[["keras.Model"], Bundle]:
+    """Gives the bundle of a model with four classes."""
+    return make_bundle
+
+
+@pytest.fixture
+def bundle(tiny_model: "keras.Model") -> Bundle:
+    """Every field filled, with class and file names that are hard to write."""
+    return make_bundle(tiny_model)
+
+
+def make_bundle(model: "keras.Model") -> Bundle:
+    parts = ("train", "train", "validation", "test")
     return Bundle(
         model=model,
-        class_names=("Gänseblümchen", "iris", "rose, red"),
+        class_names=CLASSES,
         backbone={
-            "name": "Tiny",
+            "name": "tiny_[net]",
             "in_catalogue": False,
-            "weights": "the model's own",
-            "size_px": 9,
-            "width": 4,
-            "preprocessing": "none",
-            "licence": "",
+            "weights": "imagenet",
+            "size_px": 32,
+            "width": 5,
+            "preprocessing": "tf",
+            "licence": "Apache-2.0",
             "embedding_layer": "embedding",
             "fine_tuned": False,
-            "fingerprint": "00",
+            "fingerprint": "0" * 64,
         },
-        head={"kind": "linear", "layers": [], "chosen": {"strength": 0.1}},
-        validation={"accuracy": 0.75, "loss": 0.5, "decisions": ["strength 0.1 did best"]},
-        recipe={"seed": 3},
-        metrics={"test": {"accuracy": 0.7, "interval": [0.6, 0.8], "n": 40}},
-        history=[{"phase": "head", "val_loss": 0.5}, {"phase": "fine-tuning", "epoch": 1.0}],
+        head={"kind": "linear", "layers": [], "chosen": {"l2": 0.1}},
+        validation={"accuracy": 0.75, "loss": 0.5, "decisions": ["kept frozen"]},
+        recipe={"seed": 7, "learning_rate": 1e-3, "split": [0.7, 0.15, 0.15]},
+        metrics={"test": {"accuracy": 0.9, "interval": [0.6, 0.98], "n": 10}},
+        history=[{"epoch": 0, "loss": 1.1}, {"epoch": 1, "loss": 1 / 3, "note": "best, so far"}],
         manifest=[
-            {"path": "a,b/ö.jpg", "sha256": "aa", "label": "iris", "part": "train"},
-            {"path": "caf\udce9.png", "sha256": "bb", "label": "rose, red", "part": "test"},
+            {"path": f"{name}/a,b\n\udc80.jpg", "sha256": f"{n:064x}", "label": name, "part": part}
+            for n, (name, part) in enumerate(zip(CLASSES, parts, strict=True))
         ],
-        versions={"python": "3.11.0"},
+        versions={"python": "3.11.7", "keras": "3.15.1"},
     )

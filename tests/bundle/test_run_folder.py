@@ -1,163 +1,205 @@
-"""A run folder: what goes in comes out, and nothing is lost on the way."""
+"""save → load gives the same thing; damage, strangers and newer formats are told apart."""
 
+import dataclasses
+import hashlib
 import json
-import zipfile
-from dataclasses import replace
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from tlkeras.bundle.bundle import FILES, INDEX, Bundle
+from tlkeras.bundle.bundle import FILES, Bundle
 from tlkeras.bundle.read import load
 from tlkeras.bundle.write import save
 from tlkeras.errors import BundleError
 
-PIXELS = np.random.default_rng(0).uniform(0, 255, (2, 21, 33, 3)).astype("float32")
+if TYPE_CHECKING:
+    import keras
+
+PIXELS = np.random.default_rng(0).uniform(0, 255, (2, 9, 14, 3)).astype(np.float32)
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+@pytest.fixture
+def run(bundle: Bundle, tmp_path: Path) -> Path:
+    return save(bundle, tmp_path / "runs" / "flowers")
 
 
-def test_everything_comes_back(bundle: Bundle, tmp_path: Path) -> None:  # E1
-    again = load(save(bundle, tmp_path / "run"))
-    expected = np.asarray(bundle.model(PIXELS))
-    assert expected.std() > 1e-3
-    np.testing.assert_allclose(again.model(PIXELS), expected, atol=1e-6)
-    for name in ("class_names", "backbone", "head", "validation", "recipe", "metrics",
-                 "history", "manifest", "versions"):  # fmt: skip
-        assert getattr(again, name) == getattr(bundle, name), name
+def contents(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
-def test_folder_holds_these_files_and_nothing_else(bundle: Bundle, tmp_path: Path) -> None:
-    save(bundle, tmp_path / "run")
-    assert set(contents(tmp_path / "run")) == {*FILES, INDEX}
-    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+def test_loaded_model_gives_the_same_probabilities(bundle: Bundle, run: Path) -> None:
+    found, expected = load(run).model(PIXELS).numpy(), bundle.model(PIXELS).numpy()
+    assert found.shape == (2, 4)
+    np.testing.assert_array_equal(found, expected)
+    assert np.abs(expected[0] - expected[1]).max() > 1e-3
 
 
-def test_model_file_has_only_layers_of_keras(bundle: Bundle, tmp_path: Path) -> None:  # E8
-    save(bundle, tmp_path / "run")
-    with zipfile.ZipFile(tmp_path / "run" / "model.keras") as file:
-        text = file.read("config.json").decode()
-    modules = set()
+@pytest.mark.parametrize(
+    "field",
+    ["class_names", "backbone", "head", "validation", "recipe", "metrics", "history", "manifest"],
+)
+def test_everything_else_comes_back_equal(bundle: Bundle, run: Path, field: str) -> None:
+    """E1: among it the class names."""
+    assert getattr(load(run), field) == getattr(bundle, field)
 
-    def walk(node: object) -> None:
-        if isinstance(node, dict):
-            if "module" in node:
-                modules.add(node["module"])
-            assert node.get("class_name") != "Lambda"
-            assert node.get("registered_name") is None or "module" not in node or node["module"]
-            for value in node.values():
-                walk(value)
-        elif isinstance(node, list):
-            for value in node:
-                walk(value)
 
-    walk(json.loads(text))
-    assert modules
-    assert all(
-        module is None or module.split(".")[0] in ("keras", "builtins") for module in modules
+def test_labels_file_has_one_class_a_line(bundle: Bundle, run: Path) -> None:
+    text = (run / "labels.txt").read_text(encoding="utf-8")
+    assert text.split("\n") == [*bundle.class_names, ""]
+
+
+def test_index_has_the_hash_of_every_other_file(run: Path) -> None:
+    index = json.loads((run / "bundle.json").read_text())
+    found = contents(run)
+    del found["bundle.json"]
+    assert index["sha256"] == found
+    assert set(found) == set(FILES)
+    assert (index["format"], index["format_version"]) == ("tlkeras-run", 1)
+    assert index["created"].endswith("+00:00")
+
+
+def test_numpy_values_are_saved_as_numbers(bundle: Bundle, tmp_path: Path) -> None:
+    metrics = {"test": {"accuracy": np.float32(0.5), "interval": np.array([0.25, 1]), "n": 3}}
+    folder = save(dataclasses.replace(bundle, metrics=metrics), tmp_path / "run")
+    found = load(folder).metrics["test"]
+    assert found == {"accuracy": 0.5, "interval": [0.25, 1.0], "n": 3}
+
+
+def test_what_is_no_json_is_refused_before_anything_is_left(bundle: Bundle, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="numbers, texts"):
+        save(dataclasses.replace(bundle, recipe={"knob": object()}), tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["model.keras", "labels.txt", "data.csv", "recipe.json"])
+@pytest.mark.parametrize("damage", ["cut", "changed", "gone"])
+def test_a_damaged_file_is_named(run: Path, name: str, damage: str) -> None:
+    path = run / name
+    content = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(content[:-7] if damage == "cut" else b"x" + content[1:])
+    with pytest.raises(BundleError, match=name.replace(".", r"\.")):
+        load(run)
+
+
+def test_an_edited_card_does_not_matter(run: Path) -> None:
+    (run / "README.md").write_text("mine")
+    load(run)
+
+
+def test_a_newer_format_says_upgrade(run: Path) -> None:
+    index = json.loads((run / "bundle.json").read_text())
+    (run / "bundle.json").write_text(json.dumps({**index, "format_version": 2}))
+    with pytest.raises(BundleError, match=r"up to version 1.*version 2.*pip install --upgrade"):
+        load(run)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"format": "other", "format_version": 1}', "\x00"]
+)
+def test_another_bundle_json_is_no_run(tmp_path: Path, text: str) -> None:
+    (tmp_path / "bundle.json").write_text(text)
+    with pytest.raises(BundleError, match="A run folder"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("entry", ["class_names", "head", "sha256"])
+def test_an_index_without_an_entry_says_which(run: Path, entry: str) -> None:
+    index = json.loads((run / "bundle.json").read_text())
+    del index[entry]
+    (run / "bundle.json").write_text(json.dumps(index))
+    with pytest.raises(BundleError, match=rf"without {entry}"):
+        load(run)
+
+
+def test_a_folder_that_is_not_there_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="Name the folder"):
+        load(tmp_path / "nothing")
+
+
+def test_class_names_of_another_number_than_outputs_are_refused(run: Path, bundle: Bundle) -> None:
+    with pytest.raises(BundleError, match="4 outputs and 3 class names"):
+        dataclasses.replace(bundle, class_names=("a", "b", "c"))
+    index = json.loads((run / "bundle.json").read_text())
+    (run / "bundle.json").write_text(json.dumps({**index, "class_names": ["a", "b", "c"]}))
+    with pytest.raises(BundleError, match="4 outputs and 3 class names"):
+        load(run)
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "", "old\rmac", "line\u2028sep", "raw \udce4"])
+def test_a_class_name_that_is_no_line_of_text_is_refused(bundle: Bundle, name: str) -> None:
+    with pytest.raises(BundleError, match="one line of UTF-8"):
+        dataclasses.replace(bundle, class_names=("a", "b", "c", name))
+
+
+def test_a_class_name_twice_is_refused(bundle: Bundle) -> None:
+    with pytest.raises(BundleError, match="'b' 2 times"):
+        dataclasses.replace(bundle, class_names=("a", "b", "c", "b"))
+
+
+def test_compiled_model_is_saved_without_optimizer_and_loss(
+    bundle_of: Callable[["keras.Model"], Bundle], tiny_model: "keras.Model", tmp_path: Path
+) -> None:
+    """E8: a loss of one's own is no reason that a model cannot be opened."""
+    import keras
+
+    model = keras.models.clone_model(tiny_model)
+
+    def own_loss(truth: object, answer: object) -> object:
+        return keras.ops.mean(keras.ops.square(truth - answer))  # type: ignore[operator]
+
+    model.compile("adam", own_loss)
+    model.train_on_batch(PIXELS, np.eye(4)[[0, 1]])
+    folder = save(bundle_of(model), tmp_path / "run")
+    opened = keras.models.load_model(folder / "model.keras")
+    np.testing.assert_array_equal(opened(PIXELS), model(PIXELS))
+    assert not opened.compiled
+    assert model.compiled
+
+
+def test_weights_that_are_no_numbers_are_refused(
+    bundle_of: Callable[["keras.Model"], Bundle], tiny_model: "keras.Model", tmp_path: Path
+) -> None:
+    """F6, F7: a run that diverged does not replace a good one."""
+    import keras
+
+    model = keras.models.clone_model(tiny_model)
+    model.layers[-1].bias.assign([0, np.nan, 0, 0])
+    with pytest.raises(BundleError, match=r"NaN or infinity in .*bias.*learning rate"):
+        save(bundle_of(model), tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_model_opens_in_a_process_that_has_only_keras(run: Path, bundle: Bundle) -> None:
+    """E8."""
+    code = (
+        "import sys, keras, numpy as np;"
+        "model = keras.models.load_model('model.keras');"
+        "x = np.random.default_rng(0).uniform(0, 255, (2, 9, 14, 3)).astype('float32');"
+        "assert 'tlkeras' not in sys.modules;"
+        "np.save('out.npy', model(x))"
     )
+    subprocess.run([sys.executable, "-c", code], cwd=run, check=True, capture_output=True)
+    np.testing.assert_allclose(np.load(run / "out.npy"), bundle.model(PIXELS), atol=1e-6)
 
 
-def test_labels_are_one_a_line(bundle: Bundle, tmp_path: Path) -> None:
-    save(bundle, tmp_path / "run")
-    lines = (tmp_path / "run" / "labels.txt").read_text(encoding="utf-8").splitlines()
-    assert tuple(lines) == bundle.class_names
-
-
-def test_card_says_figures_counts_and_licence(bundle: Bundle, tmp_path: Path) -> None:
-    save(bundle, tmp_path / "run")
-    text = (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
-    assert "test: accuracy 70.0% (95 % interval 60.0% to 80.0%, 40 pictures)" in text
-    assert "| iris | 1 | 0 | 0 |" in text
-    assert "not stated" in text
-
-
-def test_earlier_run_is_replaced_and_added_files_stay(bundle: Bundle, tmp_path: Path) -> None:
-    run = save(bundle, tmp_path / "run")
-    (run / "notes.txt").write_text("mine")
-    save(replace(bundle, recipe={"seed": 4}), run)
-    assert load(run).recipe == {"seed": 4}
-    assert (run / "notes.txt").read_text() == "mine"
-
-
-def test_folder_of_something_else_is_refused_and_untouched(bundle: Bundle, tmp_path: Path) -> None:
-    (tmp_path / "holiday.jpg").write_text("mine")
-    with pytest.raises(BundleError, match="something else"):
-        save(bundle, tmp_path)
-    assert contents(tmp_path) == {"holiday.jpg": b"mine"}
-    with pytest.raises(BundleError, match="a file"):
-        save(bundle, tmp_path / "holiday.jpg")
-
-
-def test_failure_in_the_middle_leaves_the_earlier_run(
-    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_model_with_two_outputs_is_refused(
+    bundle_of: Callable[["keras.Model"], Bundle], tiny_model: "keras.Model"
 ) -> None:
-    run = save(bundle, tmp_path / "run")
-    before = contents(run)
+    import keras
 
-    def full(*args: object) -> str:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("tlkeras.bundle.write.card", full)
-    with pytest.raises(BundleError, match="No space left"):
-        save(replace(bundle, recipe={"seed": 4}), run)
-    assert contents(run) == before
-    assert [path.name for path in tmp_path.iterdir()] == ["run"]
-
-
-def test_interrupt_leaves_the_earlier_run(
-    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = save(bundle, tmp_path / "run")
-    before = contents(run)
-
-    def stop(*args: object) -> str:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("tlkeras.bundle.write.card", stop)
-    with pytest.raises(KeyboardInterrupt):
-        save(bundle, run)
-    assert contents(run) == before
-    assert [path.name for path in tmp_path.iterdir()] == ["run"]
-
-
-@pytest.mark.parametrize("name", ["model.keras", "recipe.json", "data.csv"])
-def test_changed_file_is_named(name: str, bundle: Bundle, tmp_path: Path) -> None:
-    run = save(bundle, tmp_path / "run")
-    content = (run / name).read_bytes()
-    (run / name).write_bytes(content[: len(content) // 2])
-    with pytest.raises(BundleError, match=name):
-        load(run)
-
-
-def test_missing_file_is_named(bundle: Bundle, tmp_path: Path) -> None:
-    run = save(bundle, tmp_path / "run")
-    (run / "versions.json").unlink()
-    with pytest.raises(BundleError, match=r"versions\.json"):
-        load(run)
-
-
-def test_folder_that_is_no_run_says_what_one_is(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match=r"bundle\.json"):
-        load(tmp_path)
-    (tmp_path / INDEX).write_text('{"format": "another", "format_version": 1}')
-    with pytest.raises(BundleError, match="another"):
-        load(tmp_path)
-
-
-def test_run_of_a_newer_release_says_to_upgrade(bundle: Bundle, tmp_path: Path) -> None:
-    run = save(bundle, tmp_path / "run")
-    index = json.loads((run / INDEX).read_text())
-    (run / INDEX).write_text(json.dumps({**index, "format_version": 2}))
-    with pytest.raises(BundleError, match="Upgrade"):
-        load(run)
-
-
-def test_class_names_must_fit_the_model_and_a_line(bundle: Bundle) -> None:
-    with pytest.raises(BundleError, match="3 outputs and 2 class names"):
-        replace(bundle, class_names=("a", "b"))
-    with pytest.raises(BundleError, match="one line"):
-        replace(bundle, class_names=("a", "b", "c\nd"))
+    embedding = tiny_model.get_layer("embedding").output
+    with pytest.raises(BundleError, match="1 inputs, 2 outputs"):
+        bundle_of(keras.Model(tiny_model.inputs, [embedding, tiny_model.outputs[0]]))

@@ -123,6 +123,8 @@ def _apply(
             return _apply(operation, args[0], copies, taken)
         if id(operation) not in copies:
             copies[id(operation)] = _copy(operation, taken, model.name)
+        if isinstance(operation, keras.layers.Resizing):
+            kwargs.setdefault("training", False)  # see preprocess.resize
         return copies[id(operation)](*args, **kwargs)
 
     if isinstance(model, keras.Sequential):

@@ -22,7 +22,7 @@ def resize(x: keras.KerasTensor, height: int, width: int) -> keras.KerasTensor:
 
     Without antialiasing a large picture becomes something the weights never saw.
     """
-    return keras.layers.Resizing(
+    layer = keras.layers.Resizing(
         height,
         width,
         interpolation="bilinear",
@@ -30,7 +30,10 @@ def resize(x: keras.KerasTensor, height: int, width: int) -> keras.KerasTensor:
         data_format="channels_last",
         dtype="float32",
         name="resize",
-    )(x)
+    )
+    # Keras 3.15 gives this layer training=True by default, and every layer after it in a model
+    # that is called without saying: BatchNormalization would run on the batch's statistics.
+    return layer(x, training=False)
 
 
 def preprocess(x: keras.KerasTensor, mode: Preprocessing) -> keras.KerasTensor:

@@ -83,6 +83,12 @@ class Bundle:
     versions: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if len(self.model.inputs) != 1 or len(self.model.outputs) != 1:
+            raise BundleError(
+                "A classifier takes pictures and gives probabilities: one input, one output. "
+                f"Received: {len(self.model.inputs)} inputs, {len(self.model.outputs)} outputs. "
+                "Save a model that has the others cut off."
+            )
         columns = int(self.model.output_shape[-1])
         if columns != len(self.class_names):
             raise BundleError(

@@ -122,7 +122,10 @@ def _without_optimizer(model: "keras.Model") -> "keras.Model":
     """The same layers as a model that was never compiled: a loss need not be saved."""
     import keras
 
-    return keras.Model(model.inputs, model.outputs, name=model.name) if model.compiled else model
+    if not model.compiled:
+        return model
+    # A list of one input would make Keras warn at every call with a plain array.
+    return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
 
 
 def _json(content: object) -> str:

@@ -6,7 +6,7 @@ An "error" makes the numbers wrong (a picture with two labels), a "warning" may 
 
 import html
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, overload
@@ -109,18 +109,15 @@ class Findings(Sequence[Finding]):
         if self._findings:
             lines.append("")
         for finding in self:
-            message = finding.message.replace("\n", "\n" + indent)
-            lines.append(f"{finding.severity:<9}{finding.kind:<{width}}  {message}")
-            lines += [f"{indent}{text}" for text in _examples(finding.paths)]
+            first, *others = _lines(finding)
+            lines.append(f"{finding.severity:<9}{finding.kind:<{width}}  {first}")
+            lines += [indent + text for text in others]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         rows = "".join(
             f"<tr><td>{finding.severity}</td><td>{html.escape(finding.kind)}</td><td>"
-            + "<br>".join(
-                html.escape(text)
-                for text in (*finding.message.split("\n"), *_examples(finding.paths))
-            )
+            + "<br>".join(html.escape(text) for text in _lines(finding))
             + "</td></tr>"
             for finding in self
         )
@@ -152,21 +149,24 @@ def find(
 
 def _not_used(set_aside: Sequence[SetAside], ignored: Sequence[Path]) -> Iterator[Finding]:
     said = {
-        "unreadable": "cannot be read and are set aside",
-        "leaked": "training pictures are copies of validation or test pictures and are set aside",
-        "repeated": "rows of the table repeat an earlier one and are set aside",
+        "unreadable": ("picture", "set aside, unreadable"),
+        "leaked": ("training picture", "set aside, a copy of a validation or test picture"),
+        "repeated": ("row of the table", "set aside, the same as an earlier one"),
     }
-    for kind, words in said.items():
+    for kind, (noun, words) in said.items():
         some = [item for item in set_aside if item.kind == kind]
         if some:
-            reasons = [f"{printable(item.path.name)}: {item.reason}" for item in some[:_SHOWN]]
-            message = "\n".join([f"{len(some)} {words}", *reasons])
+            reasons = [f"{printable(item.path)}: {item.reason}" for item in some[:_SHOWN]]
+            message = "\n".join([f"{_counted(some, noun)} {words}", *reasons])
             yield Finding(kind, "warning", message, tuple(item.path for item in some))
     if ignored:
         suffixes = Counter(path.suffix.lower() or "(no suffix)" for path in ignored)
         listed = ", ".join(f"{number} {printable(name)}" for name, number in suffixes.most_common())
         yield Finding(
-            "ignored", "info", f"{len(ignored)} other files are left out: {listed}", tuple(ignored)
+            "ignored",
+            "info",
+            f"{_counted(ignored, 'other file')} left out: {listed}",
+            tuple(ignored),
         )
 
 
@@ -178,10 +178,10 @@ def _copies(examined: Sequence[Examined], class_names: Sequence[str]) -> Iterato
         if len({item.picture.sha256 for item in some}) > 1
     ]
     kinds: tuple[tuple[str, Severity, str, list[list[Examined]]], ...] = (
-        ("two-labels", "error", "the same file is found in several classes", exact),
-        ("two-labels-near", "warning", "near copies are found in several classes", near),
-        ("duplicate", "warning", "files are copies of others of their class", exact),
-        ("near-duplicate", "warning", "pictures are near copies of one another", near),
+        ("two-labels", "error", "the same file in several classes", exact),
+        ("two-labels-near", "warning", "near copies in several classes", near),
+        ("duplicate", "warning", "equal files", exact),
+        ("near-duplicate", "warning", "near copies of one another", near),
     )
     for kind, severity, words, candidates in kinds:
         two = kind.startswith("two-labels")
@@ -189,7 +189,7 @@ def _copies(examined: Sequence[Examined], class_names: Sequence[str]) -> Iterato
         if not sets:
             continue
         paths = tuple(item.picture.path for some in sets for item in some)
-        message = f"{len(paths)} pictures in {len(sets)} sets: {words}"
+        message = f"{_counted(paths, 'picture')} in {_counted(sets, 'set')}: {words}"
         if two:
             mixed = Counter(tuple(sorted({_label(item) for item in some})) for some in sets)
             message += "\n" + "\n".join(
@@ -204,7 +204,7 @@ def _copies(examined: Sequence[Examined], class_names: Sequence[str]) -> Iterato
         yield Finding(
             "leaked",
             "warning",
-            f"{len(straddling)} pictures have a copy in another part of the given split",
+            f"{_counted(straddling, 'picture')} with a copy in another part of the given split",
             tuple(item.picture.path for some in straddling for item in some),
         )
 
@@ -216,7 +216,7 @@ def _torn_groups(examined: Sequence[Examined]) -> Iterator[Finding]:
         yield Finding(
             "torn-group",
             "warning",
-            f"{len(torn)} groups have pictures in several parts of the given split",
+            f"{_counted(torn, 'group')} with pictures in several parts of the given split",
             tuple(item.picture.path for some in torn for item in some),
         )
 
@@ -240,7 +240,7 @@ def _class_sizes(parts: Sequence[Part]) -> Iterator[Finding]:
         yield Finding(
             "few-pictures",
             "warning",
-            f"{len(few)} classes have fewer than {MIN_TRAIN_PICTURES} training pictures: {listed}",
+            f"fewer than {MIN_TRAIN_PICTURES} training pictures: {listed}",
         )
     for part in parts[1:]:
         absent = [name for name, number in part.counts().items() if number == 0]
@@ -258,7 +258,7 @@ def _shapes(examined: Sequence[Examined]) -> Iterator[Finding]:
             tiny,
             "tiny",
             "warning",
-            f"have a side below {MIN_SIDE_PX} px, the smallest {smallest.width} x "
+            f"with a side below {MIN_SIDE_PX} px, the smallest {smallest.width} x "
             f"{smallest.height}",
         )
     long = [
@@ -267,21 +267,20 @@ def _shapes(examined: Sequence[Examined]) -> Iterator[Finding]:
         if max(item.width, item.height) > MAX_ASPECT * min(item.width, item.height)
     ]
     if long:
-        yield _about(long, "extreme-aspect", "warning", f"are longer than {MAX_ASPECT} : 1")
+        yield _about(long, "extreme-aspect", "warning", f"longer than {MAX_ASPECT} : 1")
     rotated = [item for item in examined if item.rotated]
     if rotated:
-        yield _about(rotated, "rotated", "info", "are turned upright by their EXIF orientation")
+        yield _about(rotated, "rotated", "info", "turned upright by the EXIF orientation")
     modes = Counter(item.mode for item in examined if item.mode != "RGB")
     if modes:
         listed = ", ".join(f"{number} {mode}" for mode, number in modes.most_common())
         others = [item for item in examined if item.mode != "RGB"]
-        yield _about(others, "not-rgb", "info", f"are converted to RGB: {listed}")
+        yield _about(others, "not-rgb", "info", f"converted to RGB: {listed}")
 
 
 def _about(some: Sequence[Examined], kind: str, severity: Severity, words: str) -> Finding:
-    noun = "picture" if len(some) == 1 else "pictures"
     paths = tuple(item.picture.path for item in some)
-    return Finding(kind, severity, f"{len(some)} {noun} {words}", paths)
+    return Finding(kind, severity, f"{_counted(some, 'picture')} {words}", paths)
 
 
 def _sets(examined: Sequence[Examined], key: Callable[[Examined], object]) -> list[list[Examined]]:
@@ -296,6 +295,18 @@ def _label(item: Examined) -> int:
     return item.picture.label
 
 
-def _examples(paths: Sequence[Path]) -> list[str]:
-    shown = [printable(path) for path in paths[:_SHOWN]]
-    return shown + ([f"and {len(paths) - _SHOWN:,} more"] if len(paths) > _SHOWN else [])
+def _counted(some: Sized, noun: str) -> str:
+    first, _, rest = noun.partition(" of ")
+    plural = first if len(some) == 1 else first + "s"
+    return f"{len(some):,} {plural}" + (f" of {rest}" if rest else "")
+
+
+def _lines(finding: Finding) -> list[str]:
+    """Message and at most five example paths, those left out that the message names already."""
+    shown = [printable(path) for path in finding.paths[:_SHOWN]]
+    left = len(finding.paths) - len(shown)
+    return [
+        *finding.message.split("\n"),
+        *(path for path in shown if path not in finding.message),
+        *([f"and {left:,} more"] if left else []),
+    ]

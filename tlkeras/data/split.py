@@ -23,7 +23,6 @@ def split(
     *,
     seed: int = 0,
     class_names: Sequence[str],
-    part_names: Sequence[str] = PART_NAMES,
 ) -> np.ndarray:
     """Index of the part of each picture, int8 (n,), stratified by class.
 
@@ -33,7 +32,6 @@ def split(
         shares: share of each part; a share of 0 leaves that part empty.
         seed: another seed gives another split with the same numbers.
         class_names: for the error.
-        part_names: for the error.
 
     Raises:
         DataError: a class has too few pictures, or too few groups, for one in every part.
@@ -46,16 +44,18 @@ def split(
     """
     used = [part for part, share in enumerate(shares) if share > 0]
     table = _Table(labels, groups, len(class_names))
-    _check_possible(table, [part_names[part] for part in used], class_names)
+    _check_possible(table, [PART_NAMES[part] for part in used], class_names)
     weights = np.array([shares[part] for part in used], dtype=np.float64)
     totals = np.bincount(labels, minlength=len(class_names))
     targets = np.stack([apportion(int(n), weights, minimum=1) for n in totals], axis=1)
     best = _place(table, targets, np.random.default_rng((seed, 0)))
-    for attempt in range(1, _ATTEMPTS if table.shared else 1):
+    for attempt in range(1, _ATTEMPTS):
+        if _badness(best, table, targets) == (0, 0):
+            break
         other = _place(table, targets, np.random.default_rng((seed, attempt)))
         best = min(best, other, key=lambda placed: _badness(placed, table, targets))
     if _badness(best, table, targets)[0]:
-        raise DataError(_impossible(best, table, [part_names[p] for p in used], class_names))
+        raise DataError(_impossible(best, table, [PART_NAMES[p] for p in used], class_names))
     return np.array(used, dtype=np.int8)[best][table.of_picture]
 
 
@@ -89,7 +89,6 @@ class _Table:
         self.classes = classes
         _, self.of_picture = np.unique(groups, return_inverse=True)
         self.sizes = np.bincount(self.of_picture)
-        self.shared = bool((self.sizes > 1).any())
         self._order = np.argsort(self.of_picture, kind="stable")
         self._ends = np.cumsum(self.sizes)
 
@@ -115,7 +114,7 @@ def _check_possible(table: _Table, parts: Sequence[str], class_names: Sequence[s
     cells = np.unique(table.of_picture * len(class_names) + table.labels)
     holders = np.bincount(cells % len(class_names), minlength=len(class_names))
     short = [
-        f"  - {name!r}: {pictures[index]} picture{'s' * (pictures[index] != 1)}"
+        f"  - {name!r}: {pictures[index]} picture{'' if pictures[index] == 1 else 's'}"
         + (f" in {holders[index]} group(s)" if holders[index] < pictures[index] else "")
         for index, name in enumerate(class_names)
         if holders[index] < len(parts)

@@ -57,8 +57,8 @@ def to_svg(results: Results) -> str:
 def strength(share: float | np.ndarray, right: bool) -> float | np.ndarray:
     """Opacity in [0, 1] for a share in (0, 1]; small shares of wrong answers stay visible.
 
-    >>> float(round(strength(0.05, right=False), 2)), strength(0.05, right=True)
-    (0.27, 0.1425)
+    >>> round(strength(0.05, right=False), 2), round(strength(1.0, right=True), 2)
+    (0.27, 0.95)
     """
     return 0.1 + 0.85 * share if right else 0.18 + 0.77 * share**0.7
 

@@ -1,0 +1,161 @@
+import hashlib
+import logging
+import os
+import sqlite3
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import tlkeras.data.scan as module
+from tlkeras.cache import cache_folder
+from tlkeras.data.decode import decode_bytes
+from tlkeras.data.picture import SetAside
+from tlkeras.data.scan import in_order, scan
+
+
+@pytest.fixture
+def paths(tmp_path, draw, encode):
+    made = [tmp_path / f"{index}.png" for index in range(5)]
+    for index, path in enumerate(made):
+        path.write_bytes(encode(draw(index), "PNG"))
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    return made
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """Names of the files that were really decoded, as they are."""
+    names = []
+
+    def counted(data, name):
+        names.append(name)
+        return decode_bytes(data, name)
+
+    monkeypatch.setattr(module, "decode_bytes", counted)
+    return names
+
+
+def test_record_says_what_the_file_holds(paths):
+    record = scan(paths, paths)[2]
+    assert record.sha256 == hashlib.sha256(paths[2].read_bytes()).hexdigest()
+    assert (record.width, record.height, record.mode, record.rotated) == (67, 41, "RGB", False)
+    assert record.thumbnail.shape == (16, 16, 3)
+    assert record.dhash.shape == (32,)
+
+
+def test_sides_are_those_of_the_upright_picture(tmp_path, draw, encode, portrait_exif):  # D3
+    path = tmp_path / "turned.jpg"
+    path.write_bytes(encode(draw(), "JPEG", exif=portrait_exif))
+    (record,) = scan([path], [path])
+    assert (record.width, record.height, record.rotated) == (41, 67, True)
+
+
+def test_broken_picture_keeps_its_place_and_says_why(paths):  # D2
+    paths[1].write_bytes(paths[1].read_bytes()[:300])
+    results = scan(paths, paths)
+    assert [isinstance(result, SetAside) for result in results] == [False, True] + [False] * 3
+    assert results[1].path == paths[1]
+    assert "broken picture" in results[1].reason
+
+
+def test_second_scan_decodes_nothing_and_says_the_same(paths, decoded):
+    first = scan(paths, paths)
+    assert len(decoded) == 5
+    second = scan(paths, paths)
+    assert len(decoded) == 5
+    for cold, warm in zip(first, second, strict=True):
+        assert cold.sha256 == warm.sha256
+        assert (cold.width, cold.height, cold.mode) == (warm.width, warm.height, warm.mode)
+        np.testing.assert_array_equal(cold.thumbnail, warm.thumbnail)
+        np.testing.assert_array_equal(cold.dhash, warm.dhash)
+
+
+def test_changed_file_is_read_again(paths, draw, encode):
+    before = scan(paths, paths)
+    paths[3].write_bytes(encode(draw(99), "PNG"))
+    after = scan(paths, paths)
+    changed = [a.sha256 != b.sha256 for a, b in zip(before, after, strict=True)]
+    assert changed == [False, False, False, True, False]
+
+
+def test_file_changed_just_now_is_not_cached(paths, decoded):
+    os.utime(paths[0])
+    scan(paths, paths)
+    scan(paths, paths)
+    assert decoded.count(str(paths[0])) == 2
+    assert decoded.count(str(paths[1])) == 1
+
+
+def test_other_version_of_the_decoder_reads_again(paths, decoded, monkeypatch):
+    scan(paths, paths)
+    monkeypatch.setattr(module, "_VERSION", "another")
+    scan(paths, paths)
+    assert len(decoded) == 10
+
+
+def test_unusable_cache_folder_is_done_without(paths, tmp_path, monkeypatch, caplog):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TLKERAS_CACHE", str(tmp_path / "file"))
+    with caplog.at_level(logging.INFO):
+        assert len(scan(paths, paths)) == 5
+    assert "without the scan cache" in caplog.text
+    assert all(record.levelno == logging.INFO for record in caplog.records)
+
+
+def test_broken_cache_file_is_done_without(paths):
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    (cache_folder() / "scan.sqlite").write_bytes(b"no database" * 100)
+    assert len(scan(paths, paths)) == 5
+
+
+def test_broken_cache_row_is_done_without(paths):
+    first = scan(paths, paths)
+    with sqlite3.connect(cache_folder() / "scan.sqlite") as database:
+        database.execute("UPDATE records SET record = x'00'")
+    database.close()
+    assert [r.sha256 for r in scan(paths, paths)] == [r.sha256 for r in first]
+
+
+def test_arrays_are_hashed_with_their_shape(draw):
+    flat = np.zeros((4, 6, 3), np.uint8)
+    names = [module.Path(f"array/{index}") for index in range(3)]
+    first, other, same = scan([flat, flat.reshape(6, 4, 3), flat.copy()], names)
+    assert first.sha256 == same.sha256 != other.sha256
+
+
+def test_long_scan_reports_how_far_it_is(paths, monkeypatch, caplog):
+    monkeypatch.setattr(module, "_SECONDS_BETWEEN_LINES", 0.0)
+    with caplog.at_level(logging.INFO, logger="tlkeras.data.scan"):
+        scan(paths, paths)
+    assert "read 5 of 5 pictures" in caplog.messages
+
+
+def test_results_come_in_order_whatever_finishes_first():
+    def slow(number):
+        time.sleep(0.02 if number % 2 else 0)
+        return number
+
+    assert list(in_order(slow, range(20), ahead=8)) == list(range(20))
+
+
+def test_work_ahead_is_bounded():
+    started = []
+    results = in_order(lambda n: started.append(n) or n, range(100), ahead=6)
+    next(results)
+    time.sleep(0.05)
+    assert len(started) <= 6
+    results.close()
+
+
+def test_threads_end_when_the_consumer_stops():
+    results = in_order(lambda n: n, range(1000), ahead=4)
+    next(results)
+    results.close()
+    assert not [t for t in threading.enumerate() if t.name.startswith("tlkeras-read")]
+
+
+def test_error_of_the_function_reaches_the_consumer():
+    with pytest.raises(ZeroDivisionError):
+        list(in_order(lambda n: 1 // n, [1, 0], ahead=2))
