@@ -124,7 +124,7 @@ def _apply(
         if id(operation) not in copies:
             copies[id(operation)] = _copy(operation, taken, model.name)
         if isinstance(operation, keras.layers.Resizing):
-            kwargs.setdefault("training", False)  # see preprocess.resize
+            kwargs["training"] = False  # see preprocess.resize
         return copies[id(operation)](*args, **kwargs)
 
     if isinstance(model, keras.Sequential):

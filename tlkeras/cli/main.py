@@ -4,6 +4,7 @@ Exit status: 0 done, 1 a check failed, 2 wrong usage or input.
 """
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -157,6 +158,8 @@ def backbones(
 
 def run() -> None:
     """Run the command line and leave the process with its exit status."""
+    # A process of our own: TensorFlow's notes on missing GPUs would bury the answer.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         app()
     except TlkerasError as error:

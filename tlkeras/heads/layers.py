@@ -4,21 +4,19 @@ They train on embeddings in memory with Adam, stop early on the validation rows,
 trained again on both sets for as many epochs as did best.
 """
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tlkeras.errors import TrainingError
-from tlkeras.heads.head import FittedHead, Labelled
+from tlkeras.heads.head import FittedHead, Labelled, cross_entropy, share_right
 from tlkeras.progress import Progress, silent
 
 if TYPE_CHECKING:
     import keras
-
-logger = logging.getLogger(__name__)
+    import tensorflow as tf
 
 
 @dataclass(frozen=True)
@@ -113,45 +111,66 @@ def _train(
     progress: Progress,
 ) -> list[dict[str, float]]:
     """Epoch rows; the model ends with the weights of its best validation epoch."""
-    import keras
-
-    model.compile(
-        keras.optimizers.Adam(how.learning_rate),
-        "sparse_categorical_crossentropy",
-        weighted_metrics=["accuracy"],
-    )
+    one_epoch = _compiled_epoch(model, train, how)
     rng = np.random.default_rng(how.seed)
     rows: list[dict[str, float]] = []
-    best_loss, best_weights = np.inf, model.get_weights()
-    for epoch in range(how.epochs):
-        order = rng.permutation(len(train))
-        fitted = model.fit(
-            train.vectors[order],
-            train.labels[order],
-            sample_weight=train.weights[order],
-            batch_size=how.batch_size,
-            shuffle=False,
-            verbose=0,
-            validation_data=(validation.vectors, validation.labels) if validation else None,
-        )
-        row = {name: float(values[-1]) for name, values in fitted.history.items()}
-        if not np.isfinite(row["loss"]):
+    best_epoch, best_weights = 0, model.get_weights()
+    for epoch in range(1, how.epochs + 1):
+        loss = float(one_epoch(rng.permutation(len(train)).astype("int32")))
+        if not np.isfinite(loss):
             raise TrainingError(
-                f"The head's loss must stay finite. Received: {row['loss']} in epoch {epoch + 1} "
+                f"The head's loss must stay finite. Received: {loss} in epoch {epoch} "
                 f"at learning rate {how.learning_rate}. Lower `head_learning_rate` in the recipe."
             )
-        rows.append({"epoch": float(epoch + 1), **row})
-        progress("training the head", epoch + 1, how.epochs, f"loss {row['loss']:.3f}")
+        rows.append({"epoch": float(epoch), "loss": loss})
+        progress("training the head", epoch, how.epochs, f"loss {loss:.3f}")
         if validation is None:
             continue
-        if row["val_loss"] < best_loss:
-            best_loss, best_weights = row["val_loss"], model.get_weights()
-        elif epoch + 1 - int(np.argmin([r["val_loss"] for r in rows])) > how.patience:
+        answers = np.asarray(model(validation.vectors, training=False))
+        rows[-1]["val_loss"] = cross_entropy(answers, validation.labels)
+        rows[-1]["val_accuracy"] = share_right(answers, validation.labels)
+        if not best_epoch or rows[-1]["val_loss"] < rows[best_epoch - 1]["val_loss"]:
+            best_epoch, best_weights = epoch, model.get_weights()
+        elif epoch - best_epoch >= how.patience:
             progress("training the head", how.epochs, how.epochs, "stopped early")
             break
     if validation is not None:
         model.set_weights(best_weights)
     return rows
+
+
+def _compiled_epoch(
+    model: "keras.Model", train: Labelled, how: HeadTraining
+) -> Callable[[np.ndarray], "tf.Tensor"]:
+    """A function from the order of the rows (n,) int32 to the mean loss of one pass.
+
+    The whole pass is one graph: a `fit` call an epoch costs more than the arithmetic in it.
+    """
+    import keras
+    import tensorflow as tf
+
+    optimizer = keras.optimizers.Adam(how.learning_rate)
+    optimizer.build(model.trainable_variables)
+    loss_of = keras.losses.SparseCategoricalCrossentropy(reduction="sum")
+    vectors, labels = tf.constant(train.vectors), tf.constant(train.labels)
+    weights = tf.constant(train.weights, tf.float32)
+
+    @tf.function(input_signature=[tf.TensorSpec((len(train),), tf.int32)])
+    def epoch(order: tf.Tensor) -> tf.Tensor:
+        total = tf.constant(0.0)
+        for start in tf.range(0, len(train), how.batch_size):
+            rows = order[start : start + how.batch_size]
+            share = tf.gather(weights, rows)
+            with tf.GradientTape() as tape:
+                answers = model(tf.gather(vectors, rows), training=True)
+                loss = loss_of(tf.gather(labels, rows), answers, sample_weight=share)
+                mean = loss / tf.reduce_sum(share)
+            gradients = tape.gradient(mean, [v.value for v in model.trainable_variables])
+            optimizer.apply(gradients, model.trainable_variables)
+            total += loss
+        return total / tf.reduce_sum(weights)
+
+    return epoch
 
 
 def _ends_in_softmax(layer: "keras.Layer") -> bool:
