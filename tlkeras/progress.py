@@ -28,6 +28,17 @@ def silent(task: str, done: int, total: int, note: str = "") -> None:
     """
 
 
+def of(part: str, progress: Progress) -> Progress:
+    """The same progress, its tasks named after the part of the data they work on.
+
+    >>> told = []
+    >>> of("test", lambda *step: told.append(step))("embedding", 1, 2)
+    >>> told
+    [('embedding, test', 1, 2, '')]
+    """
+    return lambda task, done, total, note="": progress(f"{task}, {part}", done, total, note)
+
+
 class LogLines:
     """Writes progress as log lines: the first, the last, and one every few seconds."""
 

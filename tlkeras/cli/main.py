@@ -17,6 +17,8 @@ from tlkeras.errors import ParityError, TlkerasError
 
 CHECK_FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
 
+NEED_TENSORFLOW = ("demo", "train", "evaluate", "predict", "export")
+
 app = typer.Typer(
     name="tlkeras",
     help="Transfer learning: from a folder of pictures to a served classifier.",
@@ -40,6 +42,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def main(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="The version.")
     ] = False,
@@ -49,6 +52,8 @@ def main(
     level = logging.INFO if verbose or not sys.stderr.isatty() else logging.WARNING
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("tlkeras").setLevel(level)
+    if context.invoked_subcommand in NEED_TENSORFLOW and "--help" not in sys.argv and not verbose:
+        out.load_quietly("tensorflow")
 
 
 @app.command()

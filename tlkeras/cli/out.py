@@ -1,7 +1,10 @@
 """The only place that prints: results on standard output, errors on standard error."""
 
 import json
+import os
 import sys
+import tempfile
+from importlib import import_module
 
 
 def line(text: object = "") -> None:
@@ -19,3 +22,27 @@ def error(text: object) -> None:
     """Print an error for a person to read."""
     safe = f"tlkeras: {text}".encode("utf-8", "backslashreplace").decode("utf-8")
     print(safe, file=sys.stderr)
+
+
+def load_quietly(package: str) -> None:
+    """Import a package; what its native code writes on standard error is shown if it fails.
+
+    TensorFlow tells every start about GPU libraries that a laptop does not have, in lines that
+    no setting keeps away.
+    """
+    try:
+        kept = os.dup(2)
+    except OSError:  # no standard error at all
+        return
+    with tempfile.TemporaryFile() as aside:
+        sys.stderr.flush()
+        os.dup2(aside.fileno(), 2)
+        try:
+            import_module(package)
+        except BaseException:
+            aside.seek(0)
+            os.write(kept, aside.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -90,7 +90,7 @@ class Extractor:
             if self.cache:
                 self.cache.put(batch_keys, vectors)
             done += len(vectors)
-            progress("embedding pictures", done, len(missing))
+            progress("embedding", done, len(missing))
         self.passes += done
         width = int(self.model.output_shape[-1])
         table = np.stack([known[key] for key in keys]) if keys else np.empty((0, width), "float32")

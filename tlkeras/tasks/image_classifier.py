@@ -16,7 +16,7 @@ from tlkeras.data.folder import ImageFolder
 from tlkeras.data.picture import Part
 from tlkeras.errors import DataError, NotFittedError
 from tlkeras.features.extract import Extractor
-from tlkeras.progress import Progress, shown
+from tlkeras.progress import Progress, of, shown
 from tlkeras.tasks import answers, run_folder
 from tlkeras.tasks.assembly import BackboneSource, head_of
 from tlkeras.tasks.fitted import Fitted, columns_of, fit_head, recorded_part, tune_backbone
@@ -153,7 +153,7 @@ class ImageClassifier:
             )
         columns = columns_of(part.class_names, fitted.class_names)
         with _showing(progress) as show:
-            features = fitted.extractor(self.recipe)(part.pictures, progress=show)
+            features = fitted.extractor(self.recipe)(part.pictures, progress=of(part.name, show))
         report = Report(
             fitted.class_names,
             columns[features.labels],

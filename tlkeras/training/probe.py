@@ -11,7 +11,7 @@ from tlkeras.errors import RecipeError
 from tlkeras.features.extract import Extractor, View
 from tlkeras.features.features import Features
 from tlkeras.heads.head import FittedHead, Labelled, cross_entropy, share_right
-from tlkeras.progress import Progress, silent
+from tlkeras.progress import Progress, of, silent
 from tlkeras.training.recipe import Recipe
 from tlkeras.training.weights import class_weights
 
@@ -47,8 +47,8 @@ def probe(
     progress: Progress = silent,
 ) -> Probe:
     """A head fitted on the pictures' embeddings; with `recipe.views`, on augmented ones too."""
-    seen = labelled(extract, train, classes, recipe, progress)
-    plain = extract(validation, progress=progress)
+    seen = labelled(extract, train, classes, recipe, of("train", progress))
+    plain = extract(validation, progress=of("validation", progress))
     unseen = Labelled(plain.vectors, plain.labels, np.ones(len(plain)))
     fitted = _fit(head, seen, unseen, classes, recipe, progress)
     return Probe(
