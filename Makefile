@@ -35,8 +35,11 @@ $(READY): pyproject.toml constraints.txt
 		--constraint constraints.txt --editable ".[dev,demo,plots]"
 	touch $@
 
-lock: $(READY)           ## write down what is installed now as the tested set
-	$(BIN)/python scripts/lock.py > constraints.txt.tmp && mv constraints.txt.tmp constraints.txt
+lock:                    ## resolve the tested set anew, the core as pinned in constraints-core.txt
+	rm -rf build/lock && $(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet --constraint constraints-core.txt \
+		--editable ".[dev,demo,plots,convert]"
+	build/lock/bin/python scripts/lock.py > constraints.txt.tmp && mv constraints.txt.tmp constraints.txt
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info demo

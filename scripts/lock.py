@@ -4,8 +4,9 @@ import platform
 from importlib.metadata import distributions
 
 HEADER = """\
-# The set that is tested: every package of `pip install -e ".[dev,demo,plots]"`, exactly.
+# The set that is tested: every package of `pip install ".[dev,demo,plots,convert]"`, exactly.
 # Made by `make lock` on Python {python}; use it with `pip install --constraint constraints.txt`.
+# A plain install takes only what it needs of it.
 """
 OURS = {"tlkeras", "pip", "setuptools", "wheel"}
 

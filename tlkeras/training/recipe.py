@@ -58,12 +58,12 @@ class Recipe:
     brightness: float = 0.2
     contrast: float = 0.2
     epochs: int = 20
-    learning_rate: float = 3e-4
+    learning_rate: float = 1e-3
     warmup: float = 0.1
-    depth_decay: float = 0.1
+    depth_decay: float = 0.3
     weight_decay: float = 1e-4
     label_smoothing: float = 0.1
-    patience: int = 6
+    patience: int = 8
     refit: bool = True
 
     def __post_init__(self) -> None:
