@@ -120,7 +120,7 @@ def test_grey_through_per_channel_constants_means_equal_channels_p5(mode, pixels
 @pytest.mark.parametrize("own", [False, True])
 def test_model_called_without_saying_training_does_not_train(own: bool) -> None:
     """A Resizing layer in front makes Keras 3.15 run every BatchNormalization after it on the
-    statistics of the batch, in any model that is called without `training`."""
+    statistics of the batch, in any model that is called without `training` (P6)."""
     model = find("MobileNet-0.25").build(weights=None, size_px=64)
     if own:  # the same in a user's own model, copied
         pixels = keras.Input((None, None, 3))

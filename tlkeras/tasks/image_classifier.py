@@ -91,7 +91,7 @@ class ImageClassifier:
     def fine_tune(
         self,
         data: ImageFolder | str | Path,
-        unfreeze: str | int | float = 0.3,
+        unfreeze: str | int | float = 0.5,
         *,
         progress: Progress | None = None,
     ) -> Tuned:
