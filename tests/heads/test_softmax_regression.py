@@ -51,6 +51,16 @@ def test_constant_and_repeated_columns_do_no_harm() -> None:
     assert (answer.probabilities(odd).argmax(1) == labels).mean() > 0.9
 
 
+@pytest.mark.parametrize("factor", [1e-12, 1e6])
+def test_size_of_the_embeddings_does_not_matter(factor: float) -> None:
+    vectors, labels = problem(60, 6, 3)
+    plain = SoftmaxRegression(vectors, labels, 3).solve(1.0)
+    scaled = SoftmaxRegression(vectors * np.float32(factor), labels, 3).solve(1.0)
+    np.testing.assert_allclose(
+        scaled.probabilities(vectors * np.float32(factor)), plain.probabilities(vectors), atol=1e-3
+    )
+
+
 def test_one_row_a_class_is_solved() -> None:
     vectors, _ = problem(3, 9, 3)
     answer = SoftmaxRegression(vectors, np.arange(3), 3).solve(1.0)

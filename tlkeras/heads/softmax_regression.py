@@ -83,7 +83,9 @@ class SoftmaxRegression:
         total = self.weights.sum()
         self.mean = self.weights @ table / total
         spread = np.sqrt(self.weights @ (table - self.mean) ** 2 / total)
-        self.scale = np.where(spread > 1e-7, spread, 1.0)
+        # A column is constant when it varies no more than rounding does, however small it is.
+        rounding = 1e-6 * np.sqrt(self.weights @ table**2 / total)
+        self.scale = np.where(spread > rounding, spread, 1.0)
         self.axes, self.rotated = _principal_axes((table - self.mean) / self.scale)
         # Half the weighted second moment bounds the curvature of the loss along each axis.
         self.curvature = 0.5 * (self.weights @ self.rotated**2)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tlkeras.evaluation.report import Report
 
 PER_CLASS = 100
-SCALE = 4  # the digits are 8 px; as 32 px files they can be looked at
+SIZE_PX = 32  # the digits are 8 px; as 32 px files they can be looked at
 SPLIT = (0.2, 0.1, 0.7)  # few to learn from: that is where transfer matters
 FILES_TO_SEND = 8
 
@@ -86,7 +86,6 @@ def write_digits(folder: Path) -> Path:
         from sklearn.datasets import load_digits
     except ModuleNotFoundError as error:
         raise MissingExtraError("scikit-learn", "demo", "The demonstration") from error
-    import numpy as np
     from PIL import Image
 
     expected = {str(digit) for digit in range(10)}
@@ -100,10 +99,11 @@ def write_digits(folder: Path) -> Path:
         (folder / str(digit)).mkdir(parents=True, exist_ok=True)
         own = digits.images[digits.target == digit][:PER_CLASS]
         for number, image in enumerate(own):
-            grey = np.kron(image / 16 * 255, np.ones((SCALE, SCALE))).astype("uint8")
             path = folder / str(digit) / f"{number:03}.png"
             if not path.exists():
-                Image.fromarray(grey).save(path)
+                ink_on_paper = Image.fromarray((255 - image / 16 * 255).astype("uint8"))
+                size = (SIZE_PX, SIZE_PX)
+                ink_on_paper.resize(size, Image.Resampling.BICUBIC).save(path)
     return folder
 
 
