@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tlkeras.backbones.build import build
 from tlkeras.backbones.catalogue import find
 
 Randomise = Callable[..., None]
@@ -40,7 +41,7 @@ def randomise() -> Randomise:
 @pytest.fixture(scope="session")
 def mobilenet(randomise: Randomise) -> Any:
     """MobileNet-0.25 at 64 px with random statistics; not to be changed."""
-    model = find("MobileNet-0.25").build(None, size_px=64)
+    model = build(find("MobileNet-0.25"), None, size_px=64)
     randomise(model)
     return model
 

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from tlkeras.backbones.build import build
 from tlkeras.backbones.catalogue import backbones, find
 from tlkeras.errors import BackboneError
 
@@ -107,6 +108,6 @@ def test_default_weights_are_the_first():
 @pytest.mark.parametrize("name", SMALL)
 def test_width_and_parameters_are_those_of_the_built_network(name):
     spec = find(name)
-    model = spec.build(None)
+    model = build(spec, None)
     assert model.output_shape == (None, spec.width)
     assert model.count_params() == spec.parameters

@@ -5,8 +5,9 @@ import keras
 import numpy as np
 import pytest
 
-from tlkeras.backbones.build import embedding_graph
+from tlkeras.backbones.build import build
 from tlkeras.backbones.catalogue import find
+from tlkeras.backbones.graph import embedding_graph
 from tlkeras.backbones.hashing import fingerprint
 from tlkeras.backbones.preprocess import preprocess
 
@@ -62,9 +63,9 @@ def test_saving_and_loading_keeps_it(tmp_path, mobilenet):
 @pytest.mark.slow
 def test_it_is_the_same_in_another_process():
     program = (
-        "from tlkeras.backbones import find, fingerprint;"
-        "print(fingerprint(find('MobileNet-0.25@64').build(None, seed=3)))"
+        "from tlkeras.backbones import find, fingerprint;from tlkeras.backbones.build import build;"
+        "print(fingerprint(build(find('MobileNet-0.25@64'), None, seed=3)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    here = fingerprint(find("MobileNet-0.25@64").build(None, seed=3))
+    here = fingerprint(build(find("MobileNet-0.25@64"), None, seed=3))
     assert done.stdout.split()[-1] == here, done.stderr

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from tlkeras.backbones.build import build
 from tlkeras.backbones.catalogue import backbones, find
 from tlkeras.backbones.imported import from_model
 from tlkeras.backbones.preprocess import preprocess
@@ -85,7 +86,7 @@ def test_stage_survives_saving_without_custom_objects(mode, pixels, tmp_path):
 def test_scaling_is_done_exactly_once_p2(name, module, randomise):
     """P2: the built model is the application on its own preprocessed input, nothing twice."""
     spec = find(f"{name}@64")
-    model = spec.build(None)
+    model = build(spec, None)
     bare = getattr(keras.applications, spec.application)(
         input_shape=(64, 64, 3), include_top=False, weights=None, pooling="avg", **spec.arguments
     )
@@ -121,7 +122,7 @@ def test_grey_through_per_channel_constants_means_equal_channels_p5(mode, pixels
 def test_model_called_without_saying_training_does_not_train(own: bool) -> None:
     """A Resizing layer in front makes Keras 3.15 run every BatchNormalization after it on the
     statistics of the batch, in any model that is called without `training` (P6)."""
-    model = find("MobileNet-0.25").build(weights=None, size_px=64)
+    model = build(find("MobileNet-0.25"), weights=None, size_px=64)
     if own:  # the same in a user's own model, copied
         pixels = keras.Input((None, None, 3))
         out = keras.layers.BatchNormalization()(keras.layers.Resizing(16, 24)(pixels))

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tlkeras.backbones.build import build
 from tlkeras.backbones.catalogue import find
 from tlkeras.backbones.tiny_resnet import SIZE_PX, WIDTH, TinyResNet
 
@@ -14,7 +15,7 @@ FILE = resources.files("tlkeras.backbones").joinpath("pretrained/tiny_resnet.wei
 
 @pytest.fixture(scope="module")
 def network() -> object:
-    return find("TinyResNet").build("builtin")
+    return build(find("TinyResNet"), "builtin")
 
 
 def test_file_is_at_most_four_megabytes() -> None:

@@ -3,8 +3,8 @@ import keras
 import numpy as np
 import pytest
 
-from tlkeras.backbones.build import embedding_graph
 from tlkeras.backbones.catalogue import find
+from tlkeras.backbones.graph import embedding_graph
 from tlkeras.backbones.weight_files import load_file
 from tlkeras.errors import WeightsError
 

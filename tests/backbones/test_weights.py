@@ -5,6 +5,7 @@ import keras
 import numpy as np
 import pytest
 
+from tlkeras.backbones.build import build
 from tlkeras.backbones.catalogue import find
 from tlkeras.errors import WeightsError
 
@@ -18,7 +19,7 @@ def offline(name: str, origin: str, **_: object) -> str:
 def test_unreachable_imagenet_weights_name_the_host_and_the_ways_on(monkeypatch):
     monkeypatch.setattr(GET_FILE, offline)
     with pytest.raises(WeightsError) as caught:
-        find("MobileNetV2-0.35").build("imagenet")
+        build(find("MobileNetV2-0.35"), "imagenet")
     message = str(caught.value)
     assert "ImageNet weights of MobileNetV2-0.35 could not be downloaded" in message
     assert "storage.googleapis.com" in message
@@ -29,7 +30,7 @@ def test_unreachable_imagenet_weights_name_the_host_and_the_ways_on(monkeypatch)
 def test_default_weights_are_imagenet(monkeypatch):
     monkeypatch.setattr(GET_FILE, offline)
     with pytest.raises(WeightsError, match=r"ImageNet weights of MobileNet-0\.25"):
-        find("MobileNet-0.25").build()
+        build(find("MobileNet-0.25"))
 
 
 @pytest.mark.parametrize(("size_px", "asked"), [(160, 160), (150, 160), (300, 224), (144, 160)])
@@ -42,7 +43,7 @@ def test_imagenet_takes_the_weights_of_the_nearest_size(size_px, asked, monkeypa
 
     monkeypatch.setattr(GET_FILE, remember)
     with caplog.at_level(logging.INFO), pytest.raises(WeightsError):
-        find("MobileNet-0.25").build("imagenet", size_px=size_px)
+        build(find("MobileNet-0.25"), "imagenet", size_px=size_px)
     assert names == [f"mobilenet_2_5_{asked}_tf_no_top.h5"]
     assert (f"at {asked} px" in caplog.text) == (size_px != asked)
 
@@ -50,8 +51,8 @@ def test_imagenet_takes_the_weights_of_the_nearest_size(size_px, asked, monkeypa
 def test_imagenet_uses_keras_own_file_and_cache(monkeypatch, shared_data):
     file = shared_data / "weights/original_h5/mobilenet_2_5_224_tf_no_top.h5"
     monkeypatch.setattr(GET_FILE, lambda *_, **__: str(file))
-    got = find("MobileNet-0.25").build("imagenet")
-    direct = find("MobileNet-0.25").build(file)
+    got = build(find("MobileNet-0.25"), "imagenet")
+    direct = build(find("MobileNet-0.25"), file)
     pairs = zip(got.get_weights(), direct.get_weights(), strict=True)
     assert all(np.array_equal(a, b) for a, b in pairs)
 
@@ -68,8 +69,8 @@ def test_imagenet_efficientnet_is_the_applications_own_p2(monkeypatch, tmp_path,
     monkeypatch.setattr(GET_FILE, lambda *_, **__: str(path))
     expected = keras.applications.EfficientNetB0(weights="imagenet", **options)
     x = np.random.default_rng(2).uniform(0, 255, (2, 64, 64, 3)).astype("float32")
-    from_imagenet = spec.build("imagenet").predict(x, verbose=0)
-    from_file = spec.build(path).predict(x, verbose=0)
+    from_imagenet = build(spec, "imagenet").predict(x, verbose=0)
+    from_file = build(spec, path).predict(x, verbose=0)
     target = expected.predict(x, verbose=0)
     assert np.abs(target - drawn.predict(x, verbose=0)).max() > 1e-2
     np.testing.assert_allclose(from_imagenet, target, rtol=1e-3, atol=1e-4)
@@ -82,32 +83,32 @@ def test_imagenet_refuses_a_size_that_changes_the_layers(monkeypatch):
         lambda *_: keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 1)]),
     )
     with pytest.raises(WeightsError, match=r"Build it with size_px=192"):
-        find("MobileNet-0.25@200").build("imagenet")
+        build(find("MobileNet-0.25@200"), "imagenet")
 
 
 def test_builtin_of_another_backbone_names_the_one_that_has_it():
     with pytest.raises(WeightsError, match=r"MobileNet@64 has no built-in weights; TinyResNet has"):
-        find("MobileNet@64").build("builtin")
+        build(find("MobileNet@64"), "builtin")
 
 
 @pytest.mark.parametrize("wrong", ["imagnet", "Imagenet", "built-in", "defualt"])
 def test_unknown_name_suggests_the_right_one(wrong):
     with pytest.raises(WeightsError, match=r"Did you mean '(imagenet|builtin|default)'\?"):
-        find("MobileNet-0.25@64").build(wrong)
+        build(find("MobileNet-0.25@64"), wrong)
 
 
 def test_missing_file_is_said_to_be_missing():
     with pytest.raises(WeightsError, match=r"got 'nowhere/a\.weights\.h5', which is not there"):
-        find("MobileNet-0.25@64").build("nowhere/a.weights.h5")
+        build(find("MobileNet-0.25@64"), "nowhere/a.weights.h5")
 
 
 def test_file_of_another_kind_is_refused(tmp_path: Path):
     (tmp_path / "weights.pth").write_bytes(b"PK")
     with pytest.raises(WeightsError, match=r"which is not a \.h5 file"):
-        find("MobileNet-0.25@64").build(tmp_path / "weights.pth")
+        build(find("MobileNet-0.25@64"), tmp_path / "weights.pth")
 
 
 def test_whole_model_is_to_be_given_as_the_backbone(tmp_path: Path):
     (tmp_path / "model.keras").write_bytes(b"PK")
     with pytest.raises(WeightsError, match="as the backbone"):
-        find("MobileNet-0.25@64").build(tmp_path / "model.keras")
+        build(find("MobileNet-0.25@64"), tmp_path / "model.keras")

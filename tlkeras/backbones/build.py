@@ -1,122 +1,99 @@
-"""From a Backbone to one flat Keras model with its preprocessing inside.
+"""From a Backbone to a Keras model: its graph, its weights, and its seeds.
 
-    image ─ resize ─ (flip) ─ (rescale) ─ the application's own layers ─ pool ─ embedding
-    (n, any, any, 3) RGB [0, 255]                                       (n, width) float32
-
-Only layers of Keras itself, no Lambda and no custom class: `keras.models.load_model` opens
-the saved model without this package, and every inner layer is reached by its name.
+Untrained weights and dropout masks depend on the seed given, and on nothing global.
 """
 
-import re
-from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import keras
+import numpy as np
 
-from tlkeras.backbones.preprocess import preprocess, resize
+from tlkeras.backbones.graph import embedding_graph
 from tlkeras.backbones.spec import Backbone
+from tlkeras.backbones.weights import load
 from tlkeras.errors import BackboneError
 
-# Keras builds these with one Rescaling more when it is asked for ImageNet weights:
-# https://github.com/tensorflow/tensorflow/issues/49930
-_EFFICIENTNET_DEVIATION = (0.229, 0.224, 0.225)
 
+def build(
+    spec: Backbone,
+    weights: str | Path | None = "default",
+    *,
+    size_px: int | None = None,
+    seed: int = 0,
+) -> keras.Model:
+    """Keras model: RGB pixels in [0, 255], any size → embedding (n, width) float32.
 
-def embedding_graph(spec: Backbone) -> keras.Model:
-    """Keras model of `spec`, its weights as Keras happened to draw them.
-
-    Example::
-
-        model = embedding_graph(find("ResNet50"))           # (n, any, any, 3) → (n, 2048)
-        model.get_layer("conv4_block6_out").output
+    Args:
+        spec: from the catalogue.
+        weights: "default", "imagenet", "builtin", a `.weights.h5` or Keras 2 `.h5` file
+            with or without its classifier, or None for untrained weights.
+        size_px: side the pictures are resized to inside; the spec's own when None.
+        seed: decides untrained weights and dropout masks; the same seed gives the same.
 
     Raises:
-        BackboneError: a size this network cannot take, or channels-first Keras.
+        WeightsError: weights that cannot be reached or do not fit.
+        BackboneError: a size the network cannot take, or a spec made by `from_model`.
+
+    Example::
+
+        model = build(find("TinyResNet"))
+        model.predict(pixels)                 # pixels (n, h, w, 3) → (n, width)
+        model.get_layer("embedding").output
     """
-    if keras.config.image_data_format() != "channels_last":
+    if not spec.application:
         raise BackboneError(
-            "Backbones are built with Keras' image data format 'channels_last'; it is set to "
-            f"'{keras.config.image_data_format()}'. Call "
-            "keras.config.set_image_data_format('channels_last') first."
+            f"Networks of the catalogue are built; '{spec.name}' came from a model of yours. "
+            "Use the model that from_model returned with it."
         )
-    image = keras.Input((None, None, 3), dtype="float32", name="image")
-    pixels = preprocess(resize(image, spec.size_px, spec.size_px), spec.preprocessing)
-    try:
-        core = application(spec.application)(
-            input_tensor=pixels,
-            input_shape=(spec.size_px, spec.size_px, 3),
-            include_top=False,
-            weights=None,
-            pooling="avg",
-            **spec.arguments,
-        )
-    except ValueError as err:
-        raise BackboneError(
-            f"{spec.name} cannot be built for pictures of {spec.size_px} px ({err}). "
-            f"Choose a larger size; `find('{spec.application}').size_px` is its own."
-        ) from err
-    if re.fullmatch(r"EfficientNetB\d", spec.application):
-        core = _with_second_rescaling(core)
-    _renumber(core.operations)
-    return finish(core.inputs[0], core.output, spec.name)
+    sized = spec if size_px is None else replace(spec, size_px=size_px)
+    wanted = spec.default_weights if weights == "default" else weights
+    model = embedding_graph(sized)
+    load(sized, model, wanted)
+    reseed(model, seed, weights=wanted is None)
+    return model
 
 
-def application(name: str) -> Callable[..., keras.Model]:
-    """The function that builds this application: `keras.applications`' or our own.
+def reseed(model: keras.Model, seed: int, *, weights: bool) -> None:
+    """Draws a built model's random state again from `seed`, layer by layer.
+
+    Keras seeds a layer from Python's global generator when it is made, so that two builds
+    differ. Here dropout gets its mask seed again and, with `weights`, each kernel is drawn
+    again by its own initializer. Biases and normalisation start from constants anyway.
 
     Example::
 
-        application("MobileNetV2")          # keras.applications.MobileNetV2
+        reseed(model, 3, weights=True)      # the same seed: the same weights, in any process
     """
-    if name == "TinyResNet":
-        from tlkeras.backbones.tiny_resnet import TinyResNet
-
-        return TinyResNet
-    return getattr(keras.applications, name)
-
-
-def finish(image: keras.KerasTensor, features: keras.KerasTensor, name: str) -> keras.Model:
-    """Model from `image` to `features`, ending in the float32 layer "embedding".
-
-    Example::
-
-        finish(core.input, core.get_layer("avg_pool").output, "my network")
-    """
-    # An identity in float32: a mixed precision policy must not make the output float16.
-    embedding = keras.layers.Activation("linear", dtype="float32", name="embedding")(features)
-    return keras.Model(image, embedding, name=re.sub(r"[^A-Za-z0-9._]", "_", name.lower()))
+    streams = iter(np.random.SeedSequence(seed).generate_state(4 * _count(model)))
+    for layer in _leaves(model):
+        generator = getattr(layer, "seed_generator", None)
+        if generator is not None:
+            generator.state.assign([int(next(streams)) & 0x7FFFFFFF, 0])
+        for variable in layer.weights if weights else ():
+            initializer = _initializer(layer, variable.name)
+            if initializer is None or "seed" not in initializer.get_config():
+                continue
+            config = {**initializer.get_config(), "seed": int(next(streams)) & 0x7FFFFFFF}
+            fresh = type(initializer).from_config(config)
+            variable.assign(fresh(variable.shape, dtype=variable.dtype))
 
 
-def snake_case(class_name: str) -> str:
-    """The name Keras derives from a class: the start of layer names and of weight groups.
-
-    Example::
-
-        snake_case("BatchNormalization")    # "batch_normalization"
-    """
-    plain = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", class_name)
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", plain).lower()
+def _leaves(model: keras.Model) -> list[keras.layers.Layer]:
+    leaves: list[keras.layers.Layer] = []
+    for layer in model.layers:
+        leaves += _leaves(layer) if isinstance(layer, keras.Model) else [layer]
+    return leaves
 
 
-def _with_second_rescaling(core: keras.Model) -> keras.Model:
-    def call(layer: keras.Operation, *args: object, **kwargs: object) -> object:
-        outputs = layer(*args, **kwargs)
-        if isinstance(layer, keras.layers.Normalization):
-            scale = [deviation**-0.5 for deviation in _EFFICIENTNET_DEVIATION]
-            return keras.layers.Rescaling(scale)(outputs)
-        return outputs
-
-    return keras.models.clone_model(core, call_function=call)
+def _count(model: keras.Model) -> int:
+    return len(model.weights) + len(model.layers) + 1
 
 
-def _renumber(operations: list[keras.Operation]) -> None:
-    # Keras numbers unnamed layers through the whole process: a second build would have other
-    # names. Numbered from zero again, as in a fresh process, they mean the same layer always.
-    counted: dict[str, list[tuple[int, keras.Operation]]] = {}
-    for operation in operations:
-        prefix = snake_case(type(operation).__name__)
-        match = re.fullmatch(rf"{prefix}(?:_(\d+))?", operation.name)
-        if match:
-            counted.setdefault(prefix, []).append((int(match[1] or 0), operation))
-    for prefix, numbered in counted.items():
-        for place, (_, operation) in enumerate(sorted(numbered, key=lambda pair: pair[0])):
-            operation.name = f"{prefix}_{place}" if place else prefix
+def _initializer(layer: keras.layers.Layer, variable: str) -> keras.initializers.Initializer | None:
+    # A depthwise convolution calls its variable "kernel" and its initializer "depthwise_…".
+    for name in (variable, variable.removesuffix("_kernel"), "depthwise"):
+        found = getattr(layer, f"{name}_initializer", None)
+        if found is not None:
+            return found
+    return None

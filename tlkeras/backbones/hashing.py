@@ -22,7 +22,7 @@ def fingerprint(model: "keras.Model") -> str:
 
     Example::
 
-        key = fingerprint(find("TinyResNet").build())       # 64 hex digits
+        key = fingerprint(build(find("TinyResNet")))        # 64 hex digits
     """
     digest = hashlib.sha256()
     digest.update(json.dumps(_plain(model.get_config(), {}), sort_keys=True).encode())

@@ -77,8 +77,8 @@ def from_model(
     """
     import keras
 
-    from tlkeras.backbones.build import finish
     from tlkeras.backbones.graft import features_of, flatten
+    from tlkeras.backbones.graph import finish
     from tlkeras.backbones.preprocess import preprocess, resize
 
     source = _open(Path(model)) if isinstance(model, (str, Path)) else model

@@ -7,14 +7,8 @@ Backbone ── build ──▶ keras.Model
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
-
-from tlkeras.errors import BackboneError
-
-if TYPE_CHECKING:
-    import keras
+from dataclasses import dataclass, field
+from typing import Literal
 
 Preprocessing = Literal["none", "tf", "torch", "caffe"]
 
@@ -39,8 +33,8 @@ class Backbone:
     Example::
 
         spec = find("MobileNetV2-0.35")
-        model = spec.build("imagenet")          # (n, any, any, 3) in [0, 255] → (n, 1280)
-        small = dataclasses.replace(spec, size_px=160).build(weights=None, seed=3)
+        model = build(spec, "imagenet")         # (n, any, any, 3) in [0, 255] → (n, 1280)
+        small = build(dataclasses.replace(spec, size_px=160), weights=None, seed=3)
     """
 
     name: str
@@ -59,44 +53,3 @@ class Backbone:
     def default_weights(self) -> str | None:
         """Name of the weights that `build` takes unless told otherwise."""
         return self.weights[0] if self.weights else None
-
-    def build(
-        self,
-        weights: str | Path | None = "default",
-        *,
-        size_px: int | None = None,
-        seed: int = 0,
-    ) -> keras.Model:
-        """Keras model: RGB pixels in [0, 255], any size → embedding (n, width) float32.
-
-        Args:
-            weights: "default", "imagenet", "builtin", a `.weights.h5` or Keras 2 `.h5` file
-                with or without its classifier, or None for untrained weights.
-            size_px: side the pictures are resized to inside; the spec's own when None.
-            seed: decides untrained weights and dropout masks; the same seed gives the same.
-
-        Raises:
-            WeightsError: weights that cannot be reached or do not fit.
-            BackboneError: a size the network cannot take, or a spec made by `from_model`.
-
-        Example::
-
-            model = find("TinyResNet").build()
-            model.predict(pixels)                 # pixels (n, h, w, 3) → (n, width)
-            model.get_layer("embedding").output
-        """
-        if not self.application:
-            raise BackboneError(
-                f"Backbone.build makes networks of the catalogue; '{self.name}' came from a "
-                "model of yours. Use the model that from_model returned with it."
-            )
-        from tlkeras.backbones.build import embedding_graph
-        from tlkeras.backbones.seeding import reseed
-        from tlkeras.backbones.weights import load
-
-        spec = self if size_px is None else replace(self, size_px=size_px)
-        wanted = self.default_weights if weights == "default" else weights
-        model = embedding_graph(spec)
-        load(spec, model, wanted)
-        reseed(model, seed, weights=wanted is None)
-        return model

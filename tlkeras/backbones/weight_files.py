@@ -16,8 +16,8 @@ import h5py
 import keras
 import numpy as np
 
-from tlkeras.backbones.build import snake_case
 from tlkeras.backbones.catalogue import backbones
+from tlkeras.backbones.graph import snake_case
 from tlkeras.errors import WeightsError
 
 _LOG = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import keras
 
-from tlkeras.backbones.build import application
 from tlkeras.backbones.catalogue import find
+from tlkeras.backbones.graph import application
 from tlkeras.backbones.spec import Backbone
 from tlkeras.backbones.weight_files import load_file
 from tlkeras.errors import WeightsError

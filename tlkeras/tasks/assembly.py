@@ -34,7 +34,9 @@ class BackboneSource:
         """The spec and a fresh model, pixels (n, h, w, 3) in [0, 255] → embedding (n, d)."""
         spec = self.spec()
         if spec is not None:
-            return spec, spec.build(self.weights, seed=seed)
+            from tlkeras.backbones.build import build
+
+            return spec, build(spec, self.weights, seed=seed)
         return imported.from_model(self.origin)
 
     @property
