@@ -35,25 +35,23 @@ def from_vectors(head: Sequence["keras.Layer"], vectors: np.ndarray) -> np.ndarr
 
 
 def predict(
-    model: "keras.Model",
-    size_px: int,
-    class_names: tuple[str, ...],
+    fitted: "Fitted",
     pictures: Source | Iterable[Source],
     batch_size: int,
     progress: Progress = silent,
 ) -> Predictions:
     """Answers for every picture named, in order; one that can't be read marks its own row."""
     sources = gather(pictures)
+    size_px, class_names = fitted.spec.size_px, fitted.class_names
     table = np.full((len(sources), len(class_names)), np.nan, "float32")
     unreadable: dict[int, str] = {}
 
     def note(index: int, error: DecodeError) -> None:
         unreadable[index] = error.reason
 
-    forward = _compiled(model, size_px)
     done = 0
     for batch in pixel_batches(sources, (size_px, size_px), batch_size=batch_size, on_error=note):
-        table[batch.index] = forward(batch.pixels)
+        table[batch.index] = fitted.forward(batch.pixels)
         done += len(batch.index)
         progress("predicting", done + len(unreadable), len(sources))
     names = tuple(_name(source, index) for index, source in enumerate(sources))
@@ -87,8 +85,7 @@ def export(bundle: "Bundle", fitted: "Fitted", path: Path, batch_size: int) -> P
     from tlkeras.export.savedmodel import export as export_savedmodel
 
     def probabilities(files: list[bytes]) -> np.ndarray:
-        answers = predict(fitted.model, fitted.spec.size_px, fitted.class_names, files, batch_size)
-        return answers.probabilities
+        return predict(fitted, files, batch_size).probabilities
 
     return export_savedmodel(bundle, path, _pictures_at_hand(fitted), probabilities)
 
@@ -109,14 +106,6 @@ def _pictures_at_hand(fitted: "Fitted") -> list[bytes]:
         if len(found) == PICTURES_TO_VERIFY:
             break
     return found if served else []
-
-
-def _compiled(model: "keras.Model", size_px: int) -> Callable[[np.ndarray], np.ndarray]:
-    import tensorflow as tf
-
-    shape = tf.TensorSpec((None, size_px, size_px, 3), tf.float32)
-    graph = tf.function(lambda pixels: model(pixels, training=False), input_signature=[shape])
-    return lambda pixels: graph(tf.constant(pixels)).numpy()
 
 
 def _name(source: Source, index: int) -> str:

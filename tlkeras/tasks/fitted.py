@@ -1,6 +1,7 @@
 """What training leaves behind, and the two ways to get there: a new head, a tuned backbone."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +13,7 @@ from tlkeras.backbones.spec import Backbone
 from tlkeras.data.folder import ImageFolder
 from tlkeras.data.picture import Part, Picture, printable
 from tlkeras.errors import DataError
-from tlkeras.features.extract import Extractor
+from tlkeras.features.extract import Extractor, compiled
 from tlkeras.progress import Progress
 from tlkeras.tasks.assembly import EMBEDDING, backbone_of, join
 from tlkeras.training.finetune import Judged, Tuned, Tuning, fine_tune
@@ -53,6 +54,13 @@ class Fitted:
     metrics: dict[str, dict[str, object]] = field(default_factory=dict)
     decisions: list[str] = field(default_factory=list)
     _extractor: Extractor | None = field(default=None, repr=False)
+    _graph: Callable[[np.ndarray], np.ndarray] | None = field(default=None, repr=False)
+
+    def forward(self, pixels: np.ndarray) -> np.ndarray:
+        """Probabilities (n, classes) for pixels (n, size_px, size_px, 3); compiled once."""
+        if self._graph is None:
+            self._graph = compiled(self.model, self.spec.size_px)
+        return self._graph(pixels)
 
     def extractor(self, recipe: Recipe) -> Extractor:
         """Pictures → embeddings of this backbone; cached on disk while it is the pretrained one."""

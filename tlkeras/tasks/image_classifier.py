@@ -180,14 +180,7 @@ class ImageClassifier:
         """
         fitted = self._trained()
         with _showing(progress) as show:
-            return answers.predict(
-                fitted.model,
-                fitted.spec.size_px,
-                fitted.class_names,
-                pictures,
-                self.recipe.batch_size,
-                show,
-            )
+            return answers.predict(fitted, pictures, self.recipe.batch_size, show)
 
     def save(self, folder: str | Path) -> Path:
         """The run folder: model, labels, recipe, metrics, history, manifest, card.
