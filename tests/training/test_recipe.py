@@ -31,6 +31,9 @@ def test_all_wrong_knobs_are_named_at_once() -> None:
         {"epochs": 2.5},
         {"epochs": True},
         {"views": -1},
+        {"unfreeze": 0},
+        {"unfreeze": 1.5},
+        {"unfreeze": -1},
     ],
 )
 def test_knob_out_of_range_is_refused(knobs: dict) -> None:

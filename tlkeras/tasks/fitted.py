@@ -131,12 +131,11 @@ def tune_backbone(
     fitted: Fitted,
     found: Probe,
     data: ImageFolder,
-    unfreeze: str | int | float,
     recipe: Recipe,
     show: Progress,
 ) -> Tuned:
     """Fine-tune a freshly fitted classifier; it holds the better of both models afterwards."""
-    tuning = Tuning(fitted.model, EMBEDDING, fitted.spec.size_px, unfreeze, recipe)
+    tuning = Tuning(fitted.model, EMBEDDING, fitted.spec.size_px, recipe)
     refitted = found.head.weights()
     found.head.set_weights(found.head.before_refit)
     tuned = fine_tune(tuning, data.train.pictures, data.validation.pictures, refitted, show)

@@ -91,7 +91,7 @@ class ImageClassifier:
     def fine_tune(
         self,
         data: ImageFolder | str | Path,
-        unfreeze: str | int | float = 0.5,
+        unfreeze: str | int | float | None = None,
         *,
         progress: Progress | None = None,
     ) -> Tuned:
@@ -103,25 +103,27 @@ class ImageClassifier:
         Args:
             data: labelled pictures with a training and a validation part, or their folder.
             unfreeze: name of the deepest layer to train, a count of layers with weights from
-                the top, or a fraction of them.
+                the top, or a fraction of them; it becomes the recipe's. None: as that says.
             progress: told how far the work is; None shows it in the terminal or the log.
 
         Raises:
-            BackboneError: `unfreeze` names no layer or selects none.
+            RecipeError: `unfreeze` is none of these.
+            BackboneError: it names no layer or selects none.
             TrainingError: the loss became NaN or infinite; the classifier is as it was.
         """
         folder = _folder(data)
+        recipe = self.recipe if unfreeze is None else self.recipe.replace(unfreeze=unfreeze)
         before = self._fitted
         with _showing(progress) as show:
             fitted, found = self._fit_head(folder, show)
             if before is None:
                 self._fitted = fitted  # so that Ctrl-C leaves the frozen model
-            tuned = tune_backbone(fitted, found, folder, unfreeze, self.recipe, show)
+            tuned = tune_backbone(fitted, found, folder, recipe, show)
         if before is not None and not _replaces(tuned, before):
             before.decisions.append(str(tuned))
             self._fitted = before
         else:
-            self._fitted = fitted
+            self._fitted, self.recipe = fitted, recipe
         return tuned
 
     def evaluate(

@@ -53,14 +53,12 @@ class Tuning:
         model: pixels (n, h, w, 3) float32 in [0, 255] → probabilities (n, classes).
         embedding: name of the backbone's last layer; all after it is the head.
         size_px: height and width that pictures are resized to.
-        unfreeze: a layer's name, a count of layers with weights, or a fraction of them.
-        recipe: the knobs.
+        recipe: the knobs; `unfreeze` among them.
     """
 
     model: "keras.Model"
     embedding: str
     size_px: int
-    unfreeze: str | int | float
     recipe: Recipe
 
 
@@ -147,7 +145,7 @@ def unfrozen_layers(tuning: Tuning) -> list["keras.Layer"]:
     end = position(layers, tuning.embedding) + 1
     backbone, head = layers[:end], layers[end:]
     weighted = [layer for layer in backbone if layer.weights and not is_batchnorm(layer)]
-    wanted = tuning.unfreeze
+    wanted = tuning.recipe.unfreeze
     if isinstance(wanted, str):
         first = position(backbone, wanted)
         chosen = [layer for layer in weighted if backbone.index(layer) >= first]
@@ -210,7 +208,9 @@ def _train(
         if validation is not None and epoch - best_epoch >= recipe.patience:
             progress(task, recipe.epochs, recipe.epochs, f"stopped early, best epoch {best_epoch}")
             break
-    check.verify(model)
+    still = check.verify(model)
+    if still:
+        logger.warning("asked to train, and did not move: %s", ", ".join(still))
     if validation is not None:
         model.set_weights(best_weights)
     return history, best, best_epoch

@@ -123,8 +123,8 @@ class FreezeCheck:
         trainable = frozenset(weight.path for weight in model.trainable_weights)
         return cls(_fingerprints(model), trainable)
 
-    def verify(self, model: "keras.Model") -> int:
-        """Number of weights that moved; what was frozen did not, and some of the rest did.
+    def verify(self, model: "keras.Model") -> list[str]:
+        """Paths of trainable weights that did not move; what was frozen did not, others did.
 
         Raises:
             FreezeError: a frozen weight moved, or none of the trainable ones did.
@@ -143,7 +143,7 @@ class FreezeCheck:
                 f"At least one of {len(self.trainable)} trainable weights should have moved. "
                 "Received: none. The learning rate is too low to matter, or there was no step."
             )
-        return len(moved)
+        return sorted(self.trainable - moved)
 
 
 def _fingerprints(model: "keras.Model") -> dict[str, bytes]:

@@ -29,6 +29,8 @@ class Recipe:
         head_learning_rate: Adam's rate for such a head.
         views: augmented looks at each picture that the head sees beside the plain one; 0: none.
         crop, flip, brightness, contrast: what an augmented look changes; see `Augmentation`.
+        unfreeze: what fine-tuning trains beside the head: the name of the deepest layer, a count
+            of layers with weights from the top, or a fraction of them.
         epochs: most epochs of fine-tuning.
         learning_rate: top rate of fine-tuning, reached after the warm-up.
         warmup: share of the steps in which the rate rises from nothing.
@@ -57,6 +59,7 @@ class Recipe:
     flip: bool = True
     brightness: float = 0.2
     contrast: float = 0.2
+    unfreeze: str | int | float = 0.5
     epochs: int = 20
     learning_rate: float = 1e-3
     warmup: float = 0.1
@@ -94,6 +97,13 @@ class Recipe:
             rule("depth_decay", "above 0 and at most 1", _between(self.depth_decay, 0, 1, True)),
             rule("weight_decay", "from 0 to below 1", _between(self.weight_decay, 0, 1)),
             rule("class_weight", '"balanced" or None', self.class_weight in ("balanced", None)),
+            rule(
+                "unfreeze",
+                "a layer's name, a count from 1, or a fraction above 0.0 and up to 1.0",
+                isinstance(self.unfreeze, str)
+                or _whole(self.unfreeze, 1)
+                or (isinstance(self.unfreeze, float) and _between(self.unfreeze, 0, 1, True)),
+            ),
             rule(
                 "strengths",
                 "one or more numbers above 0",
