@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
+
+from tlkeras.data.picture import printable
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,7 @@ class Prediction:
     reason: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Predictions:
     """Answers in the order the pictures were given.
 
@@ -58,6 +61,21 @@ class Predictions:
 
     def __iter__(self) -> Iterator[Prediction]:
         return (self[row] for row in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"Predictions({len(self)} pictures, {len(self.unreadable)} not readable)"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(printable(row.path))}</td>"
+            + (
+                f"<td>{escape(row.label)}</td><td>{row.score:.3f}</td></tr>"
+                if row.label is not None
+                else f"<td colspan=2>not readable: {escape(str(row.reason))}</td></tr>"
+            )
+            for row in self
+        )
+        return f"<table><tr><th>picture</th><th>label</th><th>score</th></tr>{rows}</table>"
 
     def __str__(self) -> str:
         width = max((len(path) for path in self.paths), default=0)
