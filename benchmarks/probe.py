@@ -13,7 +13,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -54,7 +53,7 @@ def cats_dogs(data: Path, seed: int) -> tl.ImageFolder:
 def scikit_learn(classifier: tl.ImageClassifier, folder: tl.ImageFolder) -> float:
     """Test accuracy of StandardScaler + LogisticRegression on the same features."""
     extract = classifier._fitted.extractor(classifier.recipe)
-    train, test = extract([*folder.train.pictures, *folder.validation.pictures]), None
+    train = extract([*folder.train.pictures, *folder.validation.pictures])
     test = extract(folder.test.pictures)
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000))
     return float(probe.fit(train.vectors, train.labels).score(test.vectors, test.labels))
@@ -90,5 +89,4 @@ def fine_tuned(clf: tl.ImageClassifier, folder: tl.ImageFolder) -> str:
 
 
 if __name__ == "__main__":
-    np.set_printoptions(precision=4)
     main()

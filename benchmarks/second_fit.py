@@ -12,6 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from probe import BACKBONE, WEIGHTS, clothing
+
 import tlkeras as tl
 from tlkeras.progress import silent
 
@@ -19,8 +21,6 @@ parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument(
     "--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "data"
 )
-
-BACKBONE, WEIGHTS = "MobileNetV2-0.35", "weights/keras/mobilenetv2_0.35_224_notop.weights.h5"
 
 
 def fit(classifier: tl.ImageClassifier, folder: tl.ImageFolder) -> float:
@@ -36,7 +36,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as cache:
         os.environ["TLKERAS_CACHE"] = cache
-        folder = tl.ImageFolder(options.data / "datasets" / "clothing_small")
+        folder = clothing(options.data, seed=0)
         classifier = tl.ImageClassifier(BACKBONE, weights=options.data / WEIGHTS)
         first = fit(classifier, folder)
         again = fit(classifier, folder)

@@ -60,8 +60,8 @@ class Extractor:
         self.size_px = size_px
         self.batch_size = batch_size
         self.passes = 0
-        name = fingerprint(model)
-        self.cache = FeatureCache(cache_folder() / "features", name) if cached else None
+        folder = cache_folder() / "features"
+        self.cache = FeatureCache(folder, fingerprint(model)) if cached else None
         self._forward = compiled(model, size_px)
 
     def __call__(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tlkeras.data.decode import Source, decode
+from tlkeras.data.decode import Source, decode, read_file
 from tlkeras.data.picture import Picture
 from tlkeras.data.pipeline import pixel_batches
 from tlkeras.data.sources import gather
@@ -98,10 +98,11 @@ def _pictures_at_hand(fitted: "Fitted") -> list[bytes]:
     served = 0
     for file in files[:: max(1, len(files) // (4 * PICTURES_TO_VERIFY))]:
         try:
-            decode(file)
-            found.append(file.read_bytes())
-        except (DecodeError, OSError):  # moved or changed since training
+            content = read_file(file)
+            decode(content)
+        except DecodeError:  # moved or changed since training
             continue
+        found.append(content)
         served += file.suffix.lower() in SERVED_SUFFIXES
         if len(found) == PICTURES_TO_VERIFY:
             break

@@ -3,13 +3,13 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tlkeras.backbones.spec import Backbone
+from tlkeras.bundle.index import sha256
 from tlkeras.data.folder import ImageFolder
 from tlkeras.data.picture import Part, Picture, printable
 from tlkeras.errors import DataError
@@ -187,7 +187,7 @@ def recorded_part(fitted: Fitted, name: str) -> Part:
 
 def _is_still(picture: Picture) -> bool:
     try:
-        return sha256(picture.path.read_bytes()).hexdigest() == picture.sha256
+        return sha256(picture.path) == picture.sha256
     except OSError:
         return False
 

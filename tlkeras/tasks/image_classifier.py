@@ -3,7 +3,6 @@
 fit ─▶ evaluate ─▶ (fine_tune ─▶ evaluate) ─▶ predict ─▶ save ─▶ export
 """
 
-import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     import keras
 
     from tlkeras.evaluation.report import Report
-
-logger = logging.getLogger(__name__)
 
 
 class ImageClassifier:

@@ -7,8 +7,9 @@ frozen model ─ unfreeze the top ─ train, judge each epoch on validation ─ 
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from tlkeras.data.picture import Picture
 from tlkeras.data.pipeline import pixel_batches
 from tlkeras.errors import BackboneError, TrainingError
+from tlkeras.features.extract import compiled
 from tlkeras.heads.head import cross_entropy, share_right
 from tlkeras.progress import Progress, silent
 from tlkeras.training.freeze import FreezeCheck, is_batchnorm, leaf_layers, position
@@ -60,6 +62,11 @@ class Tuning:
     embedding: str
     size_px: int
     recipe: Recipe
+
+    @cached_property
+    def forward(self) -> Callable[[np.ndarray], np.ndarray]:
+        """Probabilities (n, classes) for pixels (n, size_px, size_px, 3); compiled once."""
+        return compiled(self.model, self.size_px)
 
 
 @dataclass(frozen=True)
@@ -246,7 +253,7 @@ def _judge(tuning: Tuning, pictures: Sequence[Picture]) -> Judged:
     labels = np.array([picture.label for picture in pictures])
     answers = np.concatenate(
         [
-            np.asarray(tuning.model(batch.pixels, training=False))
+            tuning.forward(batch.pixels)
             for batch in pixel_batches(sources, size, batch_size=tuning.recipe.batch_size)
         ]
     )
