@@ -17,8 +17,6 @@ from tlkeras.errors import ParityError, TlkerasError
 
 CHECK_FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
 
-NEED_TENSORFLOW = ("demo", "train", "evaluate", "predict", "export")
-
 app = typer.Typer(
     name="tlkeras",
     help="Transfer learning: from a folder of pictures to a served classifier.",
@@ -42,7 +40,6 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def main(
-    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="The version.")
     ] = False,
@@ -52,8 +49,7 @@ def main(
     level = logging.INFO if verbose or not sys.stderr.isatty() else logging.WARNING
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("tlkeras").setLevel(level)
-    if context.invoked_subcommand in NEED_TENSORFLOW and "--help" not in sys.argv and not verbose:
-        out.load_quietly("tensorflow")
+    logging.getLogger("tlkeras.cli").setLevel(logging.DEBUG if verbose else level)
 
 
 @app.command()

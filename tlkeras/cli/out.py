@@ -1,10 +1,13 @@
 """The only place that prints: results on standard output, errors on standard error."""
 
 import json
+import logging
 import os
 import sys
 import tempfile
 from importlib import import_module
+
+logger = logging.getLogger(__name__)
 
 
 def line(text: object = "") -> None:
@@ -27,9 +30,14 @@ def error(text: object) -> None:
 def load_quietly(package: str) -> None:
     """Import a package; what its native code writes on standard error is shown if it fails.
 
+    Called where a command first needs it, so that wrong input is told before the seconds it
+    takes. With --verbose nothing is held back.
+
     TensorFlow tells every start about GPU libraries that a laptop does not have, in lines that
     no setting keeps away.
     """
+    if logger.isEnabledFor(logging.DEBUG):
+        return
     try:
         kept = os.dup(2)
     except OSError:  # no standard error at all

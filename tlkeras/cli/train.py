@@ -55,6 +55,7 @@ def run(data: Path, to: Path | None, choice: Choice, force: bool, json: bool) ->
         recipe=choice.to_recipe(),
     )
     depth = choice.depth()
+    out.load_quietly("tensorflow")
     if depth is None:
         classifier.fit(folder)
     else:
