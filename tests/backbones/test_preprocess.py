@@ -62,7 +62,8 @@ def test_all_members_of_a_family_share_a_mode():
             ),
             backbone.application,
         )
-        families.setdefault(family, set()).add(backbone.preprocessing)
+        if not backbone.name.endswith("-caffe"):  # weights of another origin, which is its point
+            families.setdefault(family, set()).add(backbone.preprocessing)
     assert all(len(modes) == 1 for modes in families.values()), families
 
 

@@ -104,8 +104,11 @@ def test_missing_file_is_said_to_be_missing():
 
 def test_file_of_another_kind_is_refused(tmp_path: Path):
     (tmp_path / "weights.pth").write_bytes(b"PK")
-    with pytest.raises(WeightsError, match=r"which is not a \.h5 file"):
+    with pytest.raises(WeightsError, match=r"a file of PyTorch, which MobileNet.* does not take"):
         build(find("MobileNet-0.25@64"), tmp_path / "weights.pth")
+    (tmp_path / "weights.npz").write_bytes(b"PK")
+    with pytest.raises(WeightsError, match=r"which is not such a file"):
+        build(find("MobileNet-0.25@64"), tmp_path / "weights.npz")
 
 
 def test_whole_model_is_to_be_given_as_the_backbone(tmp_path: Path):

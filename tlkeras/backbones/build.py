@@ -27,7 +27,8 @@ def build(
     Args:
         spec: from the catalogue.
         weights: "default", "imagenet", "builtin", a `.weights.h5` or Keras 2 `.h5` file
-            with or without its classifier, or None for untrained weights.
+            with or without its classifier, for a classic network also PyTorch's `.pth` or a
+            `.safetensors`, or None for untrained weights.
         size_px: side the pictures are resized to inside; the spec's own when None.
         seed: decides untrained weights and dropout masks; the same seed gives the same.
 
@@ -47,10 +48,9 @@ def build(
             "Use the model that from_model returned with it."
         )
     sized = spec if size_px is None else replace(spec, size_px=size_px)
-    wanted = spec.default_weights if weights == "default" else weights
     model = embedding_graph(sized)
-    load(sized, model, wanted)
-    reseed(model, seed, weights=wanted is None)
+    load(sized, model, weights)
+    reseed(model, seed, weights=weights is None)
     return model
 
 

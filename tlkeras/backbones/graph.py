@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import keras
 
+from tlkeras.backbones.classic import CLASSICS
 from tlkeras.backbones.preprocess import preprocess, resize
 from tlkeras.backbones.spec import Backbone
 from tlkeras.errors import BackboneError
@@ -61,7 +62,7 @@ def embedding_graph(spec: Backbone) -> keras.Model:
 
 
 def application(name: str) -> Callable[..., keras.Model]:
-    """The function that builds this application: `keras.applications`' or our own.
+    """The function that builds this application: `keras.applications`', a classic, or our own.
 
     Example::
 
@@ -71,6 +72,10 @@ def application(name: str) -> Callable[..., keras.Model]:
         from tlkeras.backbones.tiny_resnet import TinyResNet
 
         return TinyResNet
+    if name in CLASSICS:
+        from tlkeras.backbones.classic.networks import network
+
+        return network(name)
     return getattr(keras.applications, name)
 
 

@@ -35,10 +35,12 @@ class Backbone:
         spec = find("MobileNetV2-0.35")
         model = build(spec, "imagenet")         # (n, any, any, 3) in [0, 255] → (n, 1280)
         small = build(dataclasses.replace(spec, size_px=160), weights=None, seed=3)
+        # Weights of other origin, trained on otherwise scaled pixels:
+        build(dataclasses.replace(find("ResNet18"), preprocessing="tf"), "mine.pth")
     """
 
     name: str
-    application: str  # a function of keras.applications, "TinyResNet", or "" for a user's model
+    application: str  # of keras.applications, "TinyResNet", a classic, or "" for a user's model
     size_px: int
     width: int  # of the embedding
     preprocessing: Preprocessing

@@ -67,6 +67,39 @@ def load_file(model: keras.Model, path: Path, name: str) -> None:
         ) from err
 
 
+def fitting_by_size(total: int, name: str) -> list[str]:
+    """Backbones other than `name` with that many weights, with or without ImageNet classes.
+
+    >>> fitting_by_size(410_208 + 1000 * 1281, "MobileNet")
+    ['MobileNetV2-0.35']
+    """
+    return [
+        spec.name
+        for spec in backbones()
+        if spec.name != name
+        and total - spec.parameters in (0, 1000 * (spec.width + 1), 1001 * (spec.width + 1))
+    ]
+
+
+def layer_names(path: Path) -> set[str]:
+    """What the layers of a weight file were called in the network that it was saved from.
+
+    Example::
+
+        "fire2/squeeze1x1" in layer_names(Path("squeezenet_weights_tf_notop.h5"))
+    """
+    names: set[str] = set()
+
+    def visit(_: str, node: h5py.Group | h5py.Dataset) -> None:
+        names.add(str(node.attrs.get("name", "")))
+
+    with h5py.File(path, "r") as file:
+        if "layer_names" in file.attrs or "layer_names0" in file.attrs:
+            return set(_names(file, "layer_names"))
+        file.visititems(visit)
+    return names - {""}
+
+
 def _copy(file: h5py.File, model: keras.Model, path: Path, name: str) -> None:
     if "model_config" in file.attrs:
         raise WeightsError(
@@ -199,12 +232,7 @@ def _does_not_fit(
     shown = "; ".join(problems[:3])
     more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
     total = sum(dataset.size for found in stored for dataset in found.datasets)
-    fitting = [
-        spec.name
-        for spec in backbones()
-        if spec.name != name
-        and total - spec.parameters in (0, 1000 * (spec.width + 1), 1001 * (spec.width + 1))
-    ]
+    fitting = fitting_by_size(total, name)
     advice = (
         f"By its number of weights it fits {' or '.join(fitting)}."
         if fitting

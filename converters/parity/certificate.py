@@ -1,0 +1,197 @@
+"""The proof that goes with an import: agreement, and a gradient for every weight, in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from converters.errors import ConversionError, MismatchError
+from converters.parity.comparison import open_pair, rows_of
+from converters.parity.network import Arrays, as_arrays
+from converters.parity.result import OutputParity, Parity
+from converters.report import Counts, ImportReport, record
+
+if TYPE_CHECKING:
+    import keras
+
+_TRANSPOSES = ("Permute", "Transpose", "Moveaxis", "Swapaxes")
+
+
+def certify(
+    model: keras.Model,
+    source: object,
+    report: ImportReport,
+    *,
+    tolerance: float = 1e-5,
+    batch_sizes: Sequence[int] = (2, 3),
+    seed: int = 0,
+    allow_mismatch: bool = False,
+) -> ImportReport:
+    """The report with parity, counts and gradients filled in; it is kept for import_report.
+
+    Args:
+        model: what the import has built.
+        source: what it was built from: anything that `compare` takes.
+        report: what is known so far; its `input_orders` and `output_orders` are used.
+        tolerance: see compare.
+        batch_sizes: see compare; the gradient is taken on the first.
+        seed: decides the random inputs.
+        allow_mismatch: return the report of a model that differs instead of raising.
+
+    Raises:
+        MismatchError: the model answers differently; `.report` is the report, and the message
+            names the first node that differs.
+
+    Example::
+
+        report = certify(model, proto, ImportReport("resnet50.onnx", "ONNX"))
+    """
+    record(model, report)  # compare and first_divergence look there
+    pair = open_pair(source, model, report)
+    rows: list[OutputParity] = []
+    missing: tuple[str, ...] | None = None
+    zero: tuple[str, ...] = ()
+    for batch in pair.batches(batch_sizes):
+        arrays, answers = pair.inputs(batch, seed)
+        turned = pair.to_model(arrays)
+        if missing is None:
+            found, missing, zero = _with_gradients(model, turned)
+        else:
+            found = pair.model.run(turned)
+        rows += rows_of(pair, answers, found, tolerance)
+    parity = Parity(tuple(rows), tolerance, pair.source.label)
+    done = replace(
+        report,
+        parity=parity,
+        counts=count(model),
+        without_gradient=missing,
+        zero_gradient=zero,
+        fixed_batch=pair.model.fixed_batch,
+    )
+    if not parity.passed:
+        arrays = pair.inputs(pair.batches(batch_sizes)[0], seed)[0]
+        parity, notes = _located(parity, model, source, arrays)
+        done = replace(done, parity=parity, warnings=(*done.warnings, *notes))
+    record(model, done)
+    if not parity.passed and not allow_mismatch:
+        raise mismatch(done, parity)
+    return done
+
+
+def mismatch(report: ImportReport, parity: Parity) -> MismatchError:
+    """The error for a model that differs, with its report."""
+    first = parity.first_divergence
+    where = f" The first value that differs is made by {first}." if first else ""
+    return MismatchError(
+        f"Expected the converted {report.source} to answer as its source does, within a relative "
+        f"difference of {parity.tolerance:g}; got {parity.max_rel:.2g} (max abs "
+        f"{parity.max_abs:.2g}).{where} Report this with the operator's file "
+        "(report.parity.write_operator), or look at the model with allow_mismatch=True.",
+        report,
+    )
+
+
+def _located(
+    parity: Parity, model: keras.Model, source: object, arrays: Arrays
+) -> tuple[Parity, tuple[str, ...]]:
+    """The parity with its first divergence, or a note why that could not be found."""
+    from converters.parity.divergence import first_divergence
+
+    try:
+        first = first_divergence(source, model, arrays, parity.tolerance)
+    except ConversionError as err:
+        return parity, (f"First node that differs: {err}",)
+    return replace(parity, first_divergence=first), ()
+
+
+def count(model: keras.Model) -> Counts:
+    """What a Keras model consists of.
+
+    Example::
+
+        count(keras.applications.ResNet50(weights=None)).batch_norms    # 53
+    """
+    operations = [op for op in model.operations if type(op).__name__ != "InputLayer"]
+    layers = _leaves(model)
+    norms = [layer for layer in layers if type(layer).__name__ == "BatchNormalization"]
+    moving = {
+        id(variable)
+        for layer in norms
+        for variable in (layer.moving_mean, layer.moving_variance)
+        if variable is not None
+    }
+    floats = [
+        variable
+        for variable in model.weights
+        if "float" in str(variable.dtype) and id(variable) not in moving
+    ]
+    trained = {id(variable) for variable in model.trainable_weights}
+    ours = [variable for variable in floats if id(variable) in trained]
+    custom = sorted({type(op).__name__ for op in operations if not _built_in(op)})
+    return Counts(
+        weights=len(floats),
+        trainable=len(ours),
+        parameters=sum(int(np.prod(variable.shape)) for variable in floats),
+        trainable_parameters=sum(int(np.prod(variable.shape)) for variable in ours),
+        statistics=len(moving),
+        operations=len(operations),
+        batch_norms=len(norms),
+        transposes=sum(type(op).__name__ in _TRANSPOSES for op in operations),
+        custom_layers=tuple(custom),
+    )
+
+
+def _leaves(model: keras.Model) -> list[keras.layers.Layer]:
+    return [layer for layer in model._flatten_layers(include_self=False, recursive=True)]
+
+
+def _built_in(operation: object) -> bool:
+    return type(operation).__module__.startswith(("keras.", "keras_hub."))
+
+
+def _with_gradients(
+    model: keras.Model, arrays: Arrays
+) -> tuple[list[np.ndarray], tuple[str, ...] | None, tuple[str, ...]]:
+    """Answers of the model, trainable variables without a gradient, those where it is zero.
+
+    A random direction over all outputs, so that a softmax does not hide what is before it.
+    Other Keras backends than TensorFlow: only the answers.
+    """
+    import keras
+
+    packed = keras.tree.pack_sequence_as(model.input, [np.asarray(array) for array in arrays])
+    if keras.config.backend() != "tensorflow":
+        return as_arrays(model(packed, training=False)), None, ()
+    import tensorflow as tf
+
+    variables = model.trainable_weights
+    rng = np.random.default_rng(7)
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch([variable.value for variable in variables])
+        outputs = keras.tree.flatten(model(packed, training=False))
+        loss = tf.constant(0.0)
+        for output in outputs:
+            if output.dtype.is_floating:
+                direction = rng.standard_normal(output.shape).astype(output.dtype.as_numpy_dtype)
+                direction /= max(1e-30, float(np.abs(_finite(output.numpy())).max(initial=0)))
+                loss += tf.reduce_sum(tf.cast(output * direction, "float32"))
+    answers = [output.numpy() for output in outputs]
+    try:
+        gradients = tape.gradient(loss, [variable.value for variable in variables])
+    except LookupError:  # an operator that TensorFlow has no gradient for
+        return answers, tuple(variable.path for variable in variables), ()
+    pairs = list(zip(variables, gradients, strict=True))
+    missing = tuple(variable.path for variable, gradient in pairs if gradient is None)
+    zero = tuple(
+        variable.path
+        for variable, gradient in pairs
+        if gradient is not None and not np.any(tf.convert_to_tensor(gradient))
+    )
+    return answers, missing, zero
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    return values[np.isfinite(values)]

@@ -1,0 +1,124 @@
+"""ONNX models run by ONNX Runtime, or by onnx's own reference where that is not installed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from converters.errors import ConversionError
+from converters.onnx_to_keras.read import read
+from converters.parity.float32 import in_float32
+from converters.parity.inputs import onnx_inputs
+from converters.parity.network import Arrays, Network
+
+if TYPE_CHECKING:
+    import onnx
+
+_Run = Callable[[Arrays], list[np.ndarray]]
+_Feeds = Callable[[Arrays], dict[str, np.ndarray]]
+
+_THREADS = 2
+_ONLY_ERRORS = 4  # ONNX Runtime writes warnings straight to the terminal
+_LARGEST = 2**31 - 1  # bytes of one protobuf message
+
+
+def onnx_network(
+    source: str | Path | bytes | onnx.ModelProto, extra: Sequence[str] = ()
+) -> Network:
+    """A runnable ONNX model whose file was checked first; `extra` values become outputs too.
+
+    ONNX Runtime is never given a path: it would follow external data out of the folder.
+
+    Raises:
+        ReadError: not an ONNX model, or not a safe one.
+        ConversionError: neither runtime takes it.
+    """
+    model = in_float32(read(source))
+    names = [value.name for value in model.graph.output]
+    more = [name for name in extra if name not in names]
+    if more:
+        model = _with_outputs(model, more)
+    label, run = _runner(model, [*names, *more])
+    return Network(label, run, onnx_inputs(model), (*names, *more))
+
+
+def _with_outputs(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
+    import onnx
+
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    for name in names:
+        copy.graph.output.append(onnx.ValueInfoProto(name=name))  # its type is found by the runtime
+    return copy
+
+
+def _runner(model: onnx.ModelProto, names: list[str]) -> tuple[str, _Run]:
+    specs = onnx_inputs(model)
+
+    def feeds(arrays: Arrays) -> dict[str, np.ndarray]:
+        if len(arrays) != len(specs):
+            raise ConversionError(
+                f"Expected {len(specs)} inputs ({', '.join(s.name for s in specs)}), got "
+                f"{len(arrays)}. Give one array for each."
+            )
+        return {
+            spec.name: np.asarray(array, spec.dtype)
+            for spec, array in zip(specs, arrays, strict=True)
+        }
+
+    try:
+        import onnxruntime  # type: ignore[import-untyped,unused-ignore]
+    except ImportError:
+        return _reference_runner(model, names, feeds)
+    if model.ByteSize() > _LARGEST:
+        return _reference_runner(model, names, feeds)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = _THREADS
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _ONLY_ERRORS
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    try:
+        session = onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception:  # an operator or type that ONNX Runtime lacks: onnx's reference may have it
+        return _reference_runner(model, names, feeds)
+
+    def run(arrays: Arrays) -> list[np.ndarray]:
+        given = feeds(arrays)
+        try:
+            return [np.asarray(value) for value in session.run(names, given)]
+        except Exception as err:
+            raise _cannot_run(err) from err
+
+    return f"ONNX Runtime {onnxruntime.__version__}", run
+
+
+def _reference_runner(model: onnx.ModelProto, names: list[str], feeds: _Feeds) -> tuple[str, _Run]:
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+
+    try:
+        evaluator = ReferenceEvaluator(model)
+    except Exception as err:
+        raise _cannot_run(err) from err
+
+    def run(arrays: Arrays) -> list[np.ndarray]:
+        given = feeds(arrays)
+        try:
+            return [np.asarray(value) for value in evaluator.run(names, given)]
+        except Exception as err:
+            raise _cannot_run(err) from err
+
+    return f"onnx.reference {onnx.__version__}", run
+
+
+def _cannot_run(err: Exception) -> ConversionError:
+    reason = (str(err).strip() or type(err).__name__).splitlines()[0][:300]
+    return ConversionError(
+        f"Expected a network that can be run for comparison, but: {reason}. Check the input "
+        "shapes, or import with verify=False and compare by yourself."
+    )
