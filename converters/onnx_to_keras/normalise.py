@@ -216,7 +216,8 @@ def _one_hot(graph: Graph, node: Node) -> Node:
     depth = _array(graph, node, 1)
     rank = graph.values[node.output].rank
     axis = node.attributes.get("axis", -1)
-    assert isinstance(axis, int) and depth is not None
+    assert isinstance(axis, int)
+    assert depth is not None
     changed = _with(node, 1, depth=int(depth.ravel()[0]), axis=axis % rank)
     return replace(changed, inputs=(node.inputs[0], node.inputs[2]))
 
@@ -279,7 +280,7 @@ def _transpose(graph: Graph, node: Node) -> Node:
 
 @_rule("Resize", "Upsample")
 def _resize(graph: Graph, node: Node) -> Node:
-    """Sizes, or scales, of the spatial axes; whatever came as roi is only for tf_crop_and_resize."""
+    """Sizes and scales of the spatial axes; a roi only for tf_crop_and_resize."""
     old = node.op == "Upsample" or graph.opset < 11
     scales = node.attributes.get("scales")
     if scales is None:

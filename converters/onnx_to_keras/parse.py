@@ -178,9 +178,9 @@ def _input_values(
     values = {}
     for value in inputs:
         shape = declared[value.name]
-        first, second = (tuple(n if s is None else s for s in shape) for n in PROBES)
+        small, large = (tuple(n if s is None else s for s in shape) for n in PROBES)
         dtype = element_type(value.type.tensor_type.elem_type)
-        values[value.name] = Value((first, second), dtype)
+        values[value.name] = Value((small, large), dtype)
     return values
 
 

@@ -14,15 +14,18 @@ from converters.onnx_to_keras.parse import as_float32
 Array = np.ndarray
 
 
-def evaluate(node: Node, proto: onnx.NodeProto, inputs: Sequence[Array], opset: int) -> list[Array]:
+def evaluate(
+    node: Node, proto: onnx.NodeProto, inputs: Sequence[Array | None], opset: int
+) -> list[Array]:
     """The node's outputs; raises whatever the kernel raises on inputs that do not fit."""
     kernel = _KERNELS.get(node.op) if not node.domain else None
-    if kernel is not None:
-        found = kernel(node, list(inputs), opset)
+    known = [array for array in inputs if array is not None]
+    if kernel is not None and len(known) == len(inputs):
+        found = kernel(node, known, opset)
         if found is not None:
             return [as_float32(np.asarray(found))]
     names = [name for name in dict.fromkeys(node.inputs) if name]
-    feeds = {n: a for n, a in zip(node.inputs, inputs, strict=True) if n}
+    feeds = {n: a for n, a in zip(node.inputs, inputs, strict=True) if a is not None}
     graph = onnx.helper.make_graph(
         [proto],
         "one",
@@ -61,7 +64,7 @@ def _slice(node: Node, inputs: list[Array], opset: int) -> Array | None:
     if opset < 10:
         return None
     data, starts, ends = inputs[:3]
-    axes = inputs[3] if len(inputs) > 3 and inputs[3] is not None else np.arange(len(starts))
+    axes = inputs[3] if len(inputs) > 3 else np.arange(len(starts))
     steps = inputs[4] if len(inputs) > 4 else np.ones(len(starts), np.int64)
     index: list[slice] = [slice(None)] * data.ndim
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):

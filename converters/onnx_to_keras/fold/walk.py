@@ -243,7 +243,9 @@ class _Fold:
         if node.op == "Size":
             return np.array(math.prod(shape), dtype=np.int64)
         start, end = node.attributes.get("start", 0), node.attributes.get("end", len(shape))
-        return np.array(shape[start:end], dtype=np.int64)  # type: ignore[misc]
+        assert isinstance(start, int)
+        assert isinstance(end, int)
+        return np.array(shape[start:end], dtype=np.int64)
 
     def maybe(self, name: str) -> Value | None:
         if name in self.values:

@@ -47,7 +47,7 @@ def _from_gemm(view: View, node: Node) -> tuple[Node, Constant] | None:
         return None
     value = kernel.value.T if defaults["transB"] else kernel.value
     if defaults["alpha"] != 1.0:
-        value = value * np.float32(defaults["alpha"])  # type: ignore[arg-type]
+        value = value * np.asarray(defaults["alpha"], np.float32)
     inputs = [x, f"{weights}/in_out"]
     if bias and bias[0]:
         offset = view.constant(bias[0])

@@ -1,6 +1,7 @@
 """Layer normalisation that is written out in its steps, as exporters below opset 17 do.
 
-x ─ Sub mean ─ ÷ √(mean of squares + epsilon) ─ Mul gamma ─ Add beta ─▶   ▷   LayerNormalization(gamma, beta; epsilon)
+x ─ Sub mean ─ ÷ √(mean of squares + epsilon) ─ Mul gamma ─ Add beta ─▶
+▷   LayerNormalization(gamma, beta; epsilon)
 """
 
 from __future__ import annotations

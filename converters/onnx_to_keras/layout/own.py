@@ -9,6 +9,7 @@ import numpy as np
 
 from converters.onnx_to_keras.graph import Node
 from converters.onnx_to_keras.layout.orders import (
+    Group,
     carried,
     channels_last,
     groups,
@@ -56,14 +57,14 @@ def reshape(state: Layout, node: Node) -> None:
     state.emit(node, [placed.name], order, {"shape": shape}, op="Reshape")
 
 
-def _same_groups(state: Layout, node: Node) -> list | None:  # type: ignore[type-arg]
+def _same_groups(state: Layout, node: Node) -> list[Group] | None:
     """Groups of axes, if they are the same at both batch sizes."""
     before, after = state.graph.values[node.inputs[0]], state.graph.values[node.output]
     found = [groups(a, b) for a, b in zip(before.shapes, after.shapes, strict=True)]
     return found[0] if found[0] == found[1] else None
 
 
-def _flatten(state: Layout, node: Node, placed: Placed, parts: list) -> bool:  # type: ignore[type-arg]
+def _flatten(state: Layout, node: Node, placed: Placed, parts: list[Group]) -> bool:
     """(n, h, w, c) → (n, h*w*c) with a note of the shuffle, which Dense takes into its rows."""
     axes, into = parts[-1]
     rank = state.rank(node.output)
