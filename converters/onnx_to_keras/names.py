@@ -66,7 +66,8 @@ def of_node(name: str, op: str) -> str:
     ('layer1_0_conv1', '')
     """
     parts = [part for part in name.split("/") if part]
-    if parts and re.fullmatch(rf"{re.escape(op)}(_\d+)?", parts[-1]):
+    # Torch ends a node's name with its operator, whatever the operator has become since.
+    if name.startswith("/") or (parts and re.fullmatch(rf"{re.escape(op)}(_\d+)?", parts[-1])):
         parts = parts[:-1]
     kept = [
         part

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from converters.onnx_to_keras.fuse.activation import fuse_gates, fuse_gelu, fuse_hard_sigmoid
 from converters.onnx_to_keras.fuse.attention import fuse_attention
 from converters.onnx_to_keras.fuse.dense import fuse_dense
+from converters.onnx_to_keras.fuse.global_pool import fuse_global_pool
 from converters.onnx_to_keras.fuse.group_norm import fuse_group_norm
 from converters.onnx_to_keras.fuse.layer_norm import fuse_layer_norm
 from converters.onnx_to_keras.fuse.quantised import drop_rounding
@@ -24,6 +25,7 @@ RULES: tuple[Callable[[Graph], Graph], ...] = (
     fuse_layer_norm,
     fuse_group_norm,
     fuse_shuffle,
+    fuse_global_pool,
     fuse_attention,  # before dense: a product with constants is no attention
     fuse_dense,
 )

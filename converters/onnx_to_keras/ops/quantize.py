@@ -120,7 +120,7 @@ def _along(
     """One number, one an element of the axis, or one a block of it, ready to broadcast with x."""
     if part is None:
         return None
-    value = build.tensor(part)
+    value = part.value if isinstance(part, Constant) else part  # a scale is nothing to train
     rank = len(x.shape)
     if not value.shape or tuple(value.shape) == (1,):
         return K.reshape(value, (1,) * rank) if rank else K.reshape(value, ())

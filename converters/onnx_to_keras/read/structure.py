@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from converters.errors import ReadError
 from converters.onnx_to_keras.read import limits
+from converters.onnx_to_keras.read.sanity import odd_numbers
 from converters.onnx_to_keras.read.walk import graphs, subgraphs
 
 if TYPE_CHECKING:
@@ -107,7 +108,8 @@ def check_nodes(model: onnx.ModelProto) -> None:
             if version is None or not defs.has(node.op_type, version, _domain(node.domain)):
                 continue
             schema = defs.get_schema(node.op_type, version, _domain(node.domain))
-            wrong += [f"{node.op_type} '{node.name}': {what}" for what in _misfits(node, schema)]
+            found = (*_misfits(node, schema), *odd_numbers(node))
+            wrong += [f"{node.op_type} '{node.name}': {what}" for what in found]
     if wrong:
         more = f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
         raise ReadError(

@@ -52,9 +52,7 @@ def test_instance_normalization(shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize(("shape", "axis", "size"), [((6, 8), -1, (8,)), ((6, 8), 1, (6, 8))])
-def test_layer_normalization(
-    shape: tuple[int, ...], axis: int, size: tuple[int, ...]
-) -> None:
+def test_layer_normalization(shape: tuple[int, ...], axis: int, size: tuple[int, ...]) -> None:
     rng = np.random.default_rng(3)
     held = {
         "ln.weight": rng.normal(size=size).astype(np.float32),
@@ -62,7 +60,9 @@ def test_layer_normalization(
     }
     for names in (list(held), ["ln.weight"]):
         kept = {name: held[name] for name in names}
-        proto = one_node("LayerNormalization", [("N", *shape), *names], kept, axis=axis, epsilon=1e-6)
+        proto = one_node(
+            "LayerNormalization", [("N", *shape), *names], kept, axis=axis, epsilon=1e-6
+        )
         found = imported(proto)
         assert found.difference < TOLERANCE
         assert len(found.layers(keras.layers.LayerNormalization)[0].weights) == len(names)

@@ -93,7 +93,13 @@ def test_function_of_one_tensor(op: str) -> None:
     assert imported(one_node(op, [SHAPE], opset=13), ranges, whole=False).difference < TOLERANCE
 
 
-SHAPES = [(SHAPE, SHAPE), (SHAPE, (6,)), (SHAPE, (5, 1)), (("N", 1, 6), SHAPE), (("N", 5, 1), SHAPE)]
+SHAPES = [
+    (SHAPE, SHAPE),
+    (SHAPE, (6,)),
+    (SHAPE, (5, 1)),
+    (("N", 1, 6), SHAPE),
+    (("N", 5, 1), SHAPE),
+]
 
 
 @pytest.mark.parametrize("shapes", SHAPES)

@@ -111,7 +111,11 @@ def test_sequences_of_several_lengths_are_refused() -> None:
         "lengths": np.array([5, 3], np.int32),
     }
     proto = one_node(
-        "LSTM", [(TIME, "N", FEATURES), "w", "r", None, "lengths"], held, swap=True, hidden_size=UNITS
+        "LSTM",
+        [(TIME, "N", FEATURES), "w", "r", None, "lengths"],
+        held,
+        swap=True,
+        hidden_size=UNITS,
     )
     with pytest.raises(NodeError, match="sequence_lens"):
         imported(proto)
