@@ -21,6 +21,8 @@ from converters.onnx_to_keras.layout import LaidOut
 from converters.onnx_to_keras.layout.orders import identity
 from converters.onnx_to_keras.registry import Constant, known_ops
 
+_FIXED = (keras.initializers.Zeros, keras.initializers.Ones, keras.initializers.Constant)
+
 Weights = Mapping[str, "np.ndarray | Constant | None"]
 
 
@@ -300,7 +302,7 @@ def _without_drawing(layer: keras.Layer, inputs: tuple[object, ...]) -> object:
     kept = []
     for owner in owners:
         for name, value in list(vars(owner).items()):
-            if name.endswith("_initializer") and isinstance(value, keras.Initializer):
+            if name.endswith("_initializer") and not isinstance(value, _FIXED):
                 kept.append((owner, name, value))
                 setattr(owner, name, keras.initializers.Zeros())
     try:

@@ -228,6 +228,21 @@ def _cumsum(graph: Graph, node: Node) -> Node:
     return _with(node, 1, axis=(axis or [0])[0] % _rank(graph, node))
 
 
+@_rule("QuantizeLinear", "DequantizeLinear")
+def _quantise(graph: Graph, node: Node) -> Node:
+    axis = node.attributes.get("axis", 1)
+    assert isinstance(axis, int)
+    return _with(node, len(node.inputs), axis=axis % max(_rank(graph, node), 1))
+
+
+@_rule("MeanVarianceNormalization")
+def _mean_variance(graph: Graph, node: Node) -> Node:
+    axes = node.attributes.get("axes") or [0, 2, 3]
+    assert isinstance(axes, list)
+    rank = _rank(graph, node)
+    return _with(node, 1, axes=sorted({axis % rank for axis in axes}))
+
+
 @_rule("Trilu")
 def _trilu(graph: Graph, node: Node) -> Node:
     k = _ints(graph, node, 1, "k")
@@ -301,6 +316,19 @@ def _resize(graph: Graph, node: Node) -> Node:
     if old:
         attributes |= {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
     if node.attributes.get("coordinate_transformation_mode") == "tf_crop_and_resize":
-        roi = _array(graph, node, 1)
-        attributes["roi"] = None if roi is None else roi.ravel().tolist()
+        attributes["roi"] = _spatial_roi(graph, node, len(before))
     return _with(replace(node, op="Resize"), 1, **attributes)
+
+
+def _spatial_roi(graph: Graph, node: Node, rank: int) -> list[float] | None:
+    """Starts and then ends over all axes, 0 and 1 where the file names fewer."""
+    roi = _array(graph, node, 1)
+    if roi is None:
+        return None
+    given = node.attributes.get("axes")
+    axes = given if isinstance(given, list) else list(range(rank))
+    starts, ends = [0.0] * rank, [1.0] * rank
+    for place, axis in enumerate(axes):
+        starts[axis % rank] = float(roi.ravel()[place])
+        ends[axis % rank] = float(roi.ravel()[place + len(axes)])
+    return [*starts, *ends]

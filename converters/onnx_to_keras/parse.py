@@ -23,6 +23,12 @@ FLOATS = {
     onnx.TensorProto.BFLOAT16,
     onnx.TensorProto.DOUBLE,
 }
+_WHOLE = {
+    onnx.TensorProto.BOOL: np.bool_,
+    **{getattr(onnx.TensorProto, f"{u}INT{n}"): f"{u.lower()}int{n}"
+       for u in ("", "U") for n in (8, 16, 32, 64)},
+}  # fmt: skip
+_NAMED = set(onnx.TensorProto.DataType.values())
 _TYPED = ("Cast", "CastLike", "ConstantOfShape", "EyeLike", "RandomNormal", "RandomUniform")
 
 
@@ -47,6 +53,11 @@ def parse(
         else:
             nodes.append(to_node(node))
     inputs = [value for value in graph.input if value.name not in constants]
+    if not inputs:
+        raise ConversionError(
+            f"Expected a network with an input, got '{graph.name}', whose results are fixed. "
+            "There is nothing to train in it."
+        )
     unknown = set(input_shapes or ()) - {value.name for value in inputs}
     if unknown:
         raise ConversionError(
@@ -95,7 +106,14 @@ def element_type(onnx_type: int) -> np.dtype:
     """NumPy's type of an ONNX element type; every floating type is float32."""
     if onnx_type in FLOATS:
         return np.dtype(np.float32)
-    return np.dtype(onnx.helper.tensor_dtype_to_np_dtype(onnx_type))
+    found = _WHOLE.get(onnx_type)
+    if found is None:
+        name = onnx.TensorProto.DataType.Name(onnx_type) if onnx_type in _NAMED else onnx_type
+        raise ConversionError(
+            f"Expected numbers that a Keras tensor can hold, got values of the type {name}. "
+            "Export the network with float32, int64 or bool values."
+        )
+    return np.dtype(found)
 
 
 def _attribute(entry: onnx.AttributeProto) -> object:

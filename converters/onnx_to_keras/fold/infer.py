@@ -10,6 +10,8 @@ from onnx import defs, numpy_helper, shape_inference
 
 from converters.onnx_to_keras.graph import Node, Shape
 
+_AS_FIRST = ("GroupNormalization", "MeanVarianceNormalization")
+_COMPARISONS = ("GreaterOrEqual", "LessOrEqual")
 LARGEST_PARAMETER = 4096  # elements of an array that inference looks into
 
 
@@ -41,7 +43,18 @@ def infer_shapes(
         },
         opset_imports=[onnx.helper.make_opsetid("", opset)],
     )
-    return [_plain(inferred[name]) if name in inferred else (None, 1) for name in node.outputs]
+    found = [_plain(inferred[name]) if name in inferred else (None, 1) for name in node.outputs]
+    return [_by_hand(node, types)] if found == [(None, 1)] else found
+
+
+def _by_hand(node: Node, types: Mapping[str, onnx.TypeProto]) -> tuple[Shape | None, int]:
+    """Operators that ONNX defines by others, whose shapes its inference leaves out."""
+    shapes = [_plain(types[name])[0] for name in node.inputs if name]
+    if node.op in _AS_FIRST:
+        return shapes[0], onnx.TensorProto.FLOAT
+    if node.op in _COMPARISONS and None not in shapes:
+        return np.broadcast_shapes(*[s for s in shapes if s is not None]), onnx.TensorProto.BOOL
+    return None, 1
 
 
 def to_proto(node: Node) -> onnx.NodeProto:

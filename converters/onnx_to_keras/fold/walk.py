@@ -112,6 +112,13 @@ class _Fold:
 
     def visit(self, node: Node) -> None:
         node = replace(node, inputs=tuple(self.alias.get(name, name) for name in node.inputs))
+        if node.op == "Dropout" and any(node.outputs[1:]):
+            mask = node.outputs[1]
+            if mask in self.graph.outputs or any(mask in n.inputs for n in self.graph.nodes):
+                raise NodeError(
+                    f"Expected a {node} whose mask nobody asks for, got one that is used. Export "
+                    "the network for inference: model.eval() in torch."
+                )
         if node.op in ("Identity", "Dropout") and not node.domain:
             self.alias[node.output] = node.inputs[0]
         elif node.op == "If" and not node.domain and node.inputs[0] in self.constants:

@@ -15,6 +15,7 @@ from converters.onnx_to_keras.fuse.group_norm import fuse_group_norm
 from converters.onnx_to_keras.fuse.layer_norm import fuse_layer_norm
 from converters.onnx_to_keras.fuse.quantised import drop_rounding
 from converters.onnx_to_keras.fuse.shuffle import fuse_shuffle
+from converters.onnx_to_keras.fuse.swap import fuse_swap
 from converters.onnx_to_keras.graph import Graph
 
 RULES: tuple[Callable[[Graph], Graph], ...] = (
@@ -26,6 +27,7 @@ RULES: tuple[Callable[[Graph], Graph], ...] = (
     fuse_group_norm,
     fuse_shuffle,
     fuse_global_pool,
+    fuse_swap,  # before attention: it is how the key is turned
     fuse_attention,  # before dense: a product with constants is no attention
     fuse_dense,
 )
