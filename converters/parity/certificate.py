@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from converters.errors import ConversionError, MismatchError
 from converters.parity.comparison import open_pair, rows_of
-from converters.parity.network import Arrays, as_arrays
+from converters.parity.network import Arrays, as_arrays, called
 from converters.parity.result import OutputParity, Parity
 from converters.report import Counts, ImportReport, record
 
 if TYPE_CHECKING:
     import keras
 
+_LARGEST = 2**27  # numbers in one value, half a gigabyte of float32
 _TRANSPOSES = ("Permute", "Transpose", "Moveaxis", "Swapaxes")
 
 
@@ -49,13 +51,15 @@ def certify(
 
         report = certify(model, proto, ImportReport("resnet50.onnx", "ONNX"))
     """
+    _check_size(model)
     record(model, report)  # compare and first_divergence look there
     pair = open_pair(source, model, report)
     rows: list[OutputParity] = []
     missing: tuple[str, ...] | None = None
     zero: tuple[str, ...] = ()
-    for batch in pair.batches(batch_sizes):
-        arrays, answers = pair.inputs(batch, seed)
+    asked = [pair.inputs(batch, seed) for batch in pair.batches(batch_sizes)]
+    pair = pair.without_source()
+    for arrays, answers in asked:
         turned = pair.to_model(arrays)
         if missing is None:
             found, missing, zero = _with_gradients(model, turned)
@@ -72,8 +76,7 @@ def certify(
         fixed_batch=pair.model.fixed_batch,
     )
     if not parity.passed:
-        arrays = pair.inputs(pair.batches(batch_sizes)[0], seed)[0]
-        parity, notes = _located(parity, model, source, arrays)
+        parity, notes = _located(parity, model, source, asked[0][0])
         done = replace(done, parity=parity, warnings=(*done.warnings, *notes))
     record(model, done)
     if not parity.passed and not allow_mismatch:
@@ -81,8 +84,34 @@ def certify(
     return done
 
 
+def _check_size(model: keras.Model) -> None:
+    """ConversionError for a model that no machine could run, before a runtime tries it."""
+    for operation in model.operations:
+        for tensor in _flat(operation.output):
+            elements = math.prod(size for size in tensor.shape if size is not None)
+            if elements > _LARGEST:
+                raise ConversionError(
+                    f"Expected values of at most {_LARGEST} numbers for each sample, got "
+                    f"{list(tensor.shape)} from '{operation.name}'. The file is damaged, or its "
+                    "input shapes are too large: give smaller ones with input_shapes."
+                )
+
+
+def _flat(output: object) -> list[Any]:
+    import keras
+
+    return list(keras.tree.flatten(output))
+
+
 def mismatch(report: ImportReport, parity: Parity) -> MismatchError:
     """The error for a model that differs, with its report."""
+    if parity.max_rel == 0:
+        return MismatchError(
+            f"Expected {report.source} to answer with numbers, got no finite one on random "
+            "inputs, so that there is nothing to compare with. Check its weights for NaN; to "
+            "look at the model use allow_mismatch=True, or verify=False.",
+            report,
+        )
     first = parity.first_divergence
     where = f" The first value that differs is made by {first}." if first else ""
     return MismatchError(
@@ -162,20 +191,20 @@ def _with_gradients(
     """
     import keras
 
-    packed = keras.tree.pack_sequence_as(model.input, [np.asarray(array) for array in arrays])
     if keras.config.backend() != "tensorflow":
-        return as_arrays(model(packed, training=False)), None, ()
+        return as_arrays(called(model, arrays)), None, ()
     import tensorflow as tf
 
     variables = model.trainable_weights
     rng = np.random.default_rng(7)
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch([variable.value for variable in variables])
-        outputs = keras.tree.flatten(model(packed, training=False))
+        outputs = keras.tree.flatten(called(model, arrays))
         loss = tf.constant(0.0)
         for output in outputs:
             if output.dtype.is_floating:
-                direction = rng.standard_normal(output.shape).astype(output.dtype.as_numpy_dtype)
+                kind = output.dtype.as_numpy_dtype
+                direction = rng.standard_normal(output.shape, np.float32).astype(kind)
                 direction /= max(1e-30, float(np.abs(_finite(output.numpy())).max(initial=0)))
                 loss += tf.reduce_sum(tf.cast(output * direction, "float32"))
     answers = [output.numpy() for output in outputs]
@@ -183,6 +212,11 @@ def _with_gradients(
         gradients = tape.gradient(loss, [variable.value for variable in variables])
     except LookupError:  # an operator that TensorFlow has no gradient for
         return answers, tuple(variable.path for variable in variables), ()
+    except Exception as err:  # TensorFlow's own, of a dozen kinds
+        raise ConversionError(
+            f"Expected a gradient of '{model.name}', but: {' '.join(str(err).split())[:300]}. "
+            "Report this with the source's file."
+        ) from err
     pairs = list(zip(variables, gradients, strict=True))
     missing = tuple(variable.path for variable, gradient in pairs if gradient is None)
     zero = tuple(

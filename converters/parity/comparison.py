@@ -54,9 +54,17 @@ class Pair:
             answers = in_batches(self.source, arrays)
         return arrays, answers
 
+    def without_source(self) -> Pair:
+        """The pair when the source has answered: its weights need not stay in memory."""
+        return replace(self, source=replace(self.source, run=_gone))
+
     def to_model(self, arrays: Arrays) -> list[np.ndarray]:
         """The source's inputs in the model's axis order."""
         return permuted(arrays, self.input_orders)
+
+
+def _gone(arrays: Arrays) -> list[np.ndarray]:
+    raise ConversionError("Expected a source that is still open, got one that was let go.")
 
 
 def compare(

@@ -112,8 +112,7 @@ def keras_network(model: keras.Model) -> Network:
     import keras
 
     def run(arrays: Arrays) -> list[np.ndarray]:
-        packed = keras.tree.pack_sequence_as(model.input, [np.asarray(array) for array in arrays])
-        return as_arrays(model(packed, training=False))
+        return as_arrays(called(model, arrays))
 
     flat = list(getattr(model, "inputs", None) or [])
     if not flat:
@@ -122,6 +121,26 @@ def keras_network(model: keras.Model) -> Network:
     return Network(
         f"Keras {keras.__version__}", run, inputs, tuple(output.name for output in model.outputs)
     )
+
+
+def called(model: keras.Model, arrays: Arrays) -> object:
+    """What a Keras model answers in inference mode.
+
+    Raises:
+        ConversionError: it cannot be run on these, whatever the backend says about it.
+    """
+    import keras
+
+    packed = keras.tree.pack_sequence_as(model.input, [np.asarray(array) for array in arrays])
+    try:
+        return model(packed, training=False)
+    except Exception as err:  # each backend has exceptions of its own
+        reason = " ".join(str(err).split())[:300] or type(err).__name__
+        raise ConversionError(
+            f"Expected that '{model.name}' can be run on inputs of the shapes "
+            f"{[np.shape(array) for array in arrays]}, but: {reason}. Give inputs that fit it, or "
+            "report this with the source's file."
+        ) from err
 
 
 def _torch_network(module: torch.nn.Module, switches: bool = True) -> Network:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,18 +12,16 @@ import numpy as np
 from converters.errors import ConversionError
 from converters.onnx_to_keras.read import read
 from converters.parity.float32 import in_float32
-from converters.parity.inputs import onnx_inputs
+from converters.parity.inputs import InputSpec, onnx_inputs
 from converters.parity.network import Arrays, Network
 
 if TYPE_CHECKING:
     import onnx
 
 _Run = Callable[[Arrays], list[np.ndarray]]
-_Feeds = Callable[[Arrays], dict[str, np.ndarray]]
 
 _THREADS = 2
 _ONLY_ERRORS = 4  # ONNX Runtime writes warnings straight to the terminal
-_LARGEST = 2**31 - 1  # bytes of one protobuf message
 
 
 def onnx_network(
@@ -30,19 +29,31 @@ def onnx_network(
 ) -> Network:
     """A runnable ONNX model whose file was checked first; `extra` values become outputs too.
 
-    ONNX Runtime is never given a path: it would follow external data out of the folder.
+    ONNX Runtime is never given the user's path: it would follow external data out of the folder.
 
     Raises:
         ReadError: not an ONNX model, or not a safe one.
         ConversionError: neither runtime takes it.
     """
+    import onnx
+
     model = in_float32(read(source))
     names = [value.name for value in model.graph.output]
     more = [name for name in extra if name not in names]
     if more:
         model = _with_outputs(model, more)
-    label, run = _runner(model, [*names, *more])
-    return Network(label, run, onnx_inputs(model), (*names, *more))
+    specs = onnx_inputs(model)
+    with TemporaryDirectory(prefix="converters-", ignore_cleanup_errors=True) as folder:
+        # Weights in a file of our own are read one by one; as bytes they are there three times.
+        path = Path(folder) / "model.onnx"
+        # (ByteSize and SerializeToString are such bytes; a model that is not ours stays as it is.)
+        if model is source:
+            path.write_bytes(model.SerializeToString())
+        else:
+            onnx.save_model(model, path, save_as_external_data=True, location="weights")
+        del model
+        label, run = _runner(path, [*names, *more], specs)
+    return Network(label, run, specs, (*names, *more))
 
 
 def _with_outputs(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
@@ -55,40 +66,41 @@ def _with_outputs(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelPro
     return copy
 
 
-def _runner(model: onnx.ModelProto, names: list[str]) -> tuple[str, _Run]:
-    specs = onnx_inputs(model)
+def _feeds(arrays: Arrays, specs: Sequence[InputSpec]) -> dict[str, np.ndarray]:
+    if len(arrays) != len(specs):
+        raise ConversionError(
+            f"Expected {len(specs)} inputs ({', '.join(s.name for s in specs)}), got "
+            f"{len(arrays)}. Give one array for each."
+        )
+    return {
+        spec.name: np.asarray(array, spec.dtype) for spec, array in zip(specs, arrays, strict=True)
+    }
 
-    def feeds(arrays: Arrays) -> dict[str, np.ndarray]:
-        if len(arrays) != len(specs):
-            raise ConversionError(
-                f"Expected {len(specs)} inputs ({', '.join(s.name for s in specs)}), got "
-                f"{len(arrays)}. Give one array for each."
-            )
-        return {
-            spec.name: np.asarray(array, spec.dtype)
-            for spec, array in zip(specs, arrays, strict=True)
-        }
+
+def _runner(path: Path, names: list[str], specs: Sequence[InputSpec]) -> tuple[str, _Run]:
+    import onnx
 
     try:
         import onnxruntime  # type: ignore[import-untyped,unused-ignore]
     except ImportError:
-        return _reference_runner(model, names, feeds)
-    if model.ByteSize() > _LARGEST:
-        return _reference_runner(model, names, feeds)
+        return _reference_runner(onnx.load(path), names, specs)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = _THREADS
     options.inter_op_num_threads = 1
     options.log_severity_level = _ONLY_ERRORS
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    # It runs a few samples: a second, packed copy of the weights and an arena would not pay.
+    options.add_session_config_entry("session.disable_prepacking", "1")
+    options.enable_cpu_mem_arena = False
     try:
         session = onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            str(path), options, providers=["CPUExecutionProvider"]
         )
     except Exception:  # an operator or type that ONNX Runtime lacks: onnx's reference may have it
-        return _reference_runner(model, names, feeds)
+        return _reference_runner(onnx.load(path), names, specs)
 
     def run(arrays: Arrays) -> list[np.ndarray]:
-        given = feeds(arrays)
+        given = _feeds(arrays, specs)
         try:
             return [np.asarray(value) for value in session.run(names, given)]
         except Exception as err:
@@ -97,7 +109,9 @@ def _runner(model: onnx.ModelProto, names: list[str]) -> tuple[str, _Run]:
     return f"ONNX Runtime {onnxruntime.__version__}", run
 
 
-def _reference_runner(model: onnx.ModelProto, names: list[str], feeds: _Feeds) -> tuple[str, _Run]:
+def _reference_runner(
+    model: onnx.ModelProto, names: list[str], specs: Sequence[InputSpec]
+) -> tuple[str, _Run]:
     import onnx
     from onnx.reference import ReferenceEvaluator
 
@@ -107,7 +121,7 @@ def _reference_runner(model: onnx.ModelProto, names: list[str], feeds: _Feeds) -
         raise _cannot_run(err) from err
 
     def run(arrays: Arrays) -> list[np.ndarray]:
-        given = feeds(arrays)
+        given = _feeds(arrays, specs)
         try:
             return [np.asarray(value) for value in evaluator.run(names, given)]
         except Exception as err:
