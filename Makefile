@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+EXTRAS := dev,demo,plots,convert
 
 .PHONY: demo test fast lint types architecture check lock clean
 
@@ -32,13 +33,13 @@ check: lint types architecture
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --editable ".[dev,demo,plots]"
+		--constraint constraints.txt --editable ".[$(EXTRAS)]"
 	touch $@
 
 lock:                    ## resolve the tested set anew, the core as pinned in constraints-core.txt
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet --constraint constraints-core.txt \
-		--editable ".[dev,demo,plots,convert]"
+		--editable ".[$(EXTRAS),torch]"
 	build/lock/bin/python scripts/lock.py > constraints.txt.tmp && mv constraints.txt.tmp constraints.txt
 
 clean:

@@ -90,7 +90,7 @@ def _from_timm(
 ) -> "keras.Model":
     from converters.report import import_report, record
     from converters.torch_to_keras import torch_to_keras
-    from converters.torch_to_keras.checkpoint import fill_architecture, read_state_dict
+    from converters.torch_to_keras.files.checkpoint import fill_architecture, read_state_dict
 
     weights = next((path / file for file in WEIGHTS if (path / file).is_file()), None)
     if weights is None:

@@ -15,6 +15,7 @@ MODULE_MEDIAN, MODULE_P95, MODULE_MOST = 120, 300, 400
 FUNCTION_P95, FUNCTION_MOST = 40, 80
 FILES_MOST = 12
 PARAMETERS_MOST = 8
+OPERATORS = ("op", "operation")  # decorators that enter a function for an operator
 BAD_WORDS = ("Manager", "Handler", "Helper", "Util", "Impl")
 BAD_FILES = ("utils.py", "common.py", "misc.py", "helpers.py")
 
@@ -105,7 +106,13 @@ def _crowded_calls(functions: list[tuple[Path, Function]]) -> list[str]:
         if not node.name.startswith("_")
         and (count := _parameters(node)) > PARAMETERS_MOST
         and path.parent.name != "cli"  # a command's options are what the user sees
+        and not _is_operator(node)  # its parameters are the attributes that its standard gives it
     ]
+
+
+def _is_operator(node: Function) -> bool:
+    calls = [entry for entry in node.decorator_list if isinstance(entry, ast.Call)]
+    return any(isinstance(c.func, ast.Name) and c.func.id in OPERATORS for c in calls)
 
 
 def _parameters(node: Function) -> int:

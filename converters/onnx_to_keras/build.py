@@ -84,7 +84,7 @@ class Build:
         *inputs: object,
         weights: Weights | None = None,
         **config: object,
-    ) -> object:
+    ) -> KerasTensor:
         """Output of a built-in layer with these weights, named after them.
 
         The same weights with the same configuration are the same layer, called again.
@@ -96,8 +96,7 @@ class Build:
         if key is not None:
             layer = self._shared.get(key)
         if layer is None:
-            found = [name for name in sources.values() if name]
-            own = self._name(found, self.node.scope, self.node.name, self.node.op)
+            own = self._layer_name(kind, [name for name in sources.values() if name])
             layer = kind(name=own, **config)
             result = _without_drawing(layer, inputs)
             _assign(layer, arrays)
@@ -108,7 +107,7 @@ class Build:
         self._row(layer, {k: name for k, name in sources.items() if name})
         return result
 
-    def tensor(self, value: object) -> object:
+    def tensor(self, value: KerasTensor | Constant) -> KerasTensor:
         """What keras.ops takes: a tensor as it is, a weight as a tensor, a number as an array."""
         if not isinstance(value, Constant):
             return value
@@ -164,8 +163,11 @@ class Build:
             ) from err
         results = result if isinstance(result, (tuple, list)) else (result,)
         self.tensors.update(zip(node.outputs, results, strict=False))
-        if len(self.rows) == rows:
-            self._row(results[0]._keras_history.operation, {})
+        last = getattr(results[0], "_keras_history", None)
+        if last is not None and all(
+            row.operation is not last.operation for row in self.rows[rows:]
+        ):
+            self._row(last.operation, {})
 
     def _placeholder(self, node: Node) -> None:
         """An Identity where an operator has no converter, named so that it is found."""
@@ -249,8 +251,17 @@ class Build:
         layer = keras.layers.Embedding(1, constant.value.size, name=own)
         row = _without_drawing(layer, (self._anchor(),))
         layer.embeddings.assign(constant.value.reshape(1, -1))
-        self._row(layer, {"embeddings": constant.name})
+        self.rows.append(Row(layer, "Parameter", (), (), {"embeddings": constant.name}))
         return keras.ops.reshape(row, constant.value.shape)
+
+    def _layer_name(self, kind: type[keras.Layer], weights: list[str]) -> str:
+        """A layer's name; a padding in front leaves the layer with weights its own."""
+        constants = self.graph.constants
+        found = [constants[n].name for n in self.node.inputs if n in constants]
+        if not weights and found and kind.__name__.startswith("ZeroPadding"):
+            own = names.of_weight(found[0]) or names.of_node(self.node.name, self.node.op)
+            return names.choose(self._taken, [], f"{own}_pad", "", "pad")
+        return self._name(weights, self.node.scope, self.node.name, self.node.op)
 
     def _name(self, weights: list[str], scope: str, node: str, op: str) -> str:
         return names.choose(self._taken, weights, scope, node, op)

@@ -75,6 +75,8 @@ def onnx_to_keras(
         model.get_layer("layer4_2_conv3").trainable = False
         print(converters.import_report(model))
     """
+    import onnx
+
     from converters.onnx_to_keras.certificate import describe
     from converters.onnx_to_keras.read import read
     from converters.parity.certificate import certify, count
@@ -88,9 +90,13 @@ def onnx_to_keras(
         notes += (_ROUNDED,)
     report = describe(proto, label, laid_out, build, notes)
     missing = any(row.operation.name.startswith("placeholder_") for row in build.rows)
+    del laid_out, build  # with the arrays of the file
     if verify and not missing and not own:
+        again: object = proto
+        if not isinstance(source, onnx.ModelProto):
+            again, proto = source, None
         tolerance = ROUNDED_TOLERANCE if _ROUNDED in notes else TOLERANCE
-        certify(model, proto, report, tolerance=tolerance, allow_mismatch=allow_mismatch)
+        certify(model, again, report, tolerance=tolerance, allow_mismatch=allow_mismatch)
     else:
         record(model, replace(report, counts=count(model)))
     for note in notes:

@@ -243,6 +243,12 @@ def _mean_variance(graph: Graph, node: Node) -> Node:
     return _with(node, 1, axes=sorted({axis % rank for axis in axes}))
 
 
+@_rule("Attention")
+def _attention(graph: Graph, node: Node) -> Node:
+    """The file's own, with all its options; the plain one is what fuse/attention.py finds."""
+    return replace(node, op="FullAttention")
+
+
 @_rule("Trilu")
 def _trilu(graph: Graph, node: Node) -> Node:
     k = _ints(graph, node, 1, "k")

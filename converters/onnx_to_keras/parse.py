@@ -23,8 +23,8 @@ FLOATS = {
     onnx.TensorProto.BFLOAT16,
     onnx.TensorProto.DOUBLE,
 }
-_WHOLE = {
-    onnx.TensorProto.BOOL: np.bool_,
+_WHOLE: dict[int, str] = {
+    onnx.TensorProto.BOOL: "bool",
     **{getattr(onnx.TensorProto, f"{u}INT{n}"): f"{u.lower()}int{n}"
        for u in ("", "U") for n in (8, 16, 32, 64)},
 }  # fmt: skip

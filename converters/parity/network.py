@@ -94,11 +94,11 @@ def _from_path(path: Path) -> Network:
 
 
 def _torch_file(path: Path) -> Network:
-    import torch
+    """A `.pt2` program or TorchScript file, opened by the reader that checks it first."""
+    from converters.torch_to_keras.files.opened import open_source
 
-    if path.suffix == ".pt2":
-        return _torch_network(torch.export.load(path).module(), switches=False)
-    return _torch_network(torch.jit.load(str(path), map_location="cpu"))
+    opened = open_source(path, None)
+    return _torch_network(opened.module, switches=path.suffix != ".pt2")
 
 
 def _is_a(thing: object, module: str, name: str) -> bool:

@@ -90,7 +90,7 @@ def _real(array: np.ndarray, detail: dict) -> np.ndarray:
 def saved_model_network(folder: Path) -> Network:
     """A SavedModel's serving signature, of a graph that was checked for what reaches files."""
     tensorflow = _tensorflow("Running a SavedModel")
-    from converters.tf_to_keras.graphs.read import read_saved_model
+    from converters.tf_to_keras.graphs.source.read import read_saved_model
 
     read_saved_model(folder)  # its graph is a program, and is run below
     try:

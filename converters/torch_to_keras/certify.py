@@ -15,7 +15,7 @@ from converters.parity.network import Network
 from converters.report import import_report, record
 from converters.torch_to_keras.example import Inputs
 from converters.torch_to_keras.export import run_torch, symbol
-from converters.torch_to_keras.opened import Opened
+from converters.torch_to_keras.files.opened import Opened
 from converters.torch_to_keras.origin import remember
 
 if TYPE_CHECKING:

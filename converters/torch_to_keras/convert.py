@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from converters.errors import ConversionError, MismatchError, UnsupportedError
 from converters.torch_to_keras.example import Example, Inputs, make_inputs
 from converters.torch_to_keras.export import exporters, run_torch
-from converters.torch_to_keras.opened import Opened, open_source
+from converters.torch_to_keras.files.opened import Opened, open_source
 
 if TYPE_CHECKING:
     import keras

@@ -119,6 +119,10 @@ class _Fold:
                     f"Expected a {node} whose mask nobody asks for, got one that is used. Export "
                     "the network for inference: model.eval() in torch."
                 )
+        if node.op == "CastLike" and not node.domain and self.maybe(node.inputs[1]) is not None:
+            like = self.value(node.inputs[1]).dtype
+            kind = onnx.helper.np_dtype_to_tensor_dtype(like)
+            node = replace(node, op="Cast", inputs=node.inputs[:1], attributes={"to": kind})
         if node.op in ("Identity", "Dropout") and not node.domain:
             self.alias[node.output] = node.inputs[0]
         elif node.op == "If" and not node.domain and node.inputs[0] in self.constants:

@@ -1,4 +1,4 @@
-"""Products of matrices: Dense layers, MatMul and Gemm of tensors, Einsum, attention."""
+"""Products of matrices: Dense layers, MatMul and Gemm of tensors, Einsum."""
 
 from __future__ import annotations
 
@@ -94,27 +94,3 @@ def gemm(
 def einsum(build: Build, *inputs: Operand, equation: str) -> KerasTensor:
     """A sum of products over named axes."""
     return K.einsum(equation.replace(" ", ""), *(build.tensor(x) for x in inputs))
-
-
-@op("Attention", order="own")
-def attention(
-    build: Build,
-    query: KerasTensor,
-    key: KerasTensor,
-    value: KerasTensor,
-    bias: Operand | None = None,
-    *,
-    scale: float | None = None,
-) -> KerasTensor:
-    """query, key, value (batch, tokens, heads, depth), bias (batch | 1, heads | 1, to, from).
-
-    → (batch, tokens, heads, depth): softmax(scale query keyᵀ + bias) value.
-    """
-    return K.dot_product_attention(
-        query,
-        build.tensor(key),
-        build.tensor(value),
-        bias=None if bias is None else build.tensor(bias),
-        scale=scale,
-        flash_attention=False,
-    )

@@ -33,11 +33,13 @@ def cast(
 
 @op("CastLike", order="pointwise")
 def cast_like(
-    build: Build, x: KerasTensor, like: Operand, *, saturate: int = 1, round_mode: str = "up"
-) -> KerasTensor:
+    build: Build, x: Operand, like: Operand, *, saturate: int = 1, round_mode: str = "up"
+) -> Operand:
     """x in the element type of another tensor."""
-    kind = like.value.dtype if isinstance(like, Constant) else np.dtype(like.dtype)
-    return _cast(build.tensor(x), kind.name)
+    kind = np.dtype(_value(like).dtype).name
+    if isinstance(x, Constant):  # a number beside a tensor stays a number
+        return replace(x, value=x.value.astype(kind))
+    return _cast(x, kind)
 
 
 def _element_type(build: Build, number: int) -> str:

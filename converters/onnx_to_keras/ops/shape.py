@@ -197,3 +197,12 @@ def center_crop_pad(
         before[axis] = missing // 2 if missing > 0 else -(-missing // 2)
         after[axis] = missing - before[axis]
     return pad(build, x, before=before, after=after)
+
+
+@op("BatchRange", order="fixed")
+def batch_range(build: Build, *, start: int, step: int) -> KerasTensor:
+    """start, start + step, … one number a row of the batch."""
+    dtype = build.graph.values[build.node.output].dtype
+    ones = K.add(build.batch_zeros(1, dtype.name), np.ones((), dtype))
+    places = K.subtract(K.cumsum(ones), np.ones((), dtype))
+    return K.add(K.multiply(places, np.asarray(step, dtype)), np.asarray(start, dtype))

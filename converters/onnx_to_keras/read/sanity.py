@@ -53,6 +53,8 @@ def odd_numbers(node: onnx.NodeProto) -> Iterator[str]:
         limits = _RANGES.get(attribute.name)
         if limits is None or not (attribute.HasField("i") or len(attribute.ints)):
             continue
+        if attribute.name == "perm" and sorted(attribute.ints) != list(range(len(attribute.ints))):
+            yield f"attribute 'perm' is {list(attribute.ints[:8])}, no order of axes"
         numbers = [attribute.i] if attribute.HasField("i") else attribute.ints
         outside = [number for number in numbers if not limits[0] <= number <= limits[1]]
         if outside:

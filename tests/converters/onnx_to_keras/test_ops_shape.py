@@ -113,7 +113,7 @@ def test_a_weight_expanded_to_the_batch_stays_a_weight() -> None:
     assert [w.shape for w in found.model.trainable_weights] == [(1, 6)]
 
 
-REDUCTIONS = "Mean Sum Max Min Prod L1 L2 LogSum LogSumExp SumSquare".split()
+REDUCTIONS = ["Mean", "Sum", "Max", "Min", "Prod", "L1", "L2", "LogSum", "LogSumExp", "SumSquare"]
 
 
 @pytest.mark.parametrize("op", REDUCTIONS)

@@ -20,7 +20,7 @@ from converters.errors import (
     ReadError,
     UnsafeFileError,
 )
-from converters.torch_to_keras.families import guess_family
+from converters.torch_to_keras.files.families import guess_family
 
 if TYPE_CHECKING:
     import torch

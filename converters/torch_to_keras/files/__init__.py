@@ -1,0 +1,1 @@
+"""Files of PyTorch, told by content and opened without running what is in them."""
