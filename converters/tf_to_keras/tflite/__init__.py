@@ -1,0 +1,1 @@
+"""TensorFlow Lite files → ONNX: read → dequantise → one function an operator → ModelProto."""

@@ -1,0 +1,1 @@
+"""TensorFlow Lite operators as ONNX nodes, one family a file."""
