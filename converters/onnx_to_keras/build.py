@@ -23,6 +23,9 @@ from converters.onnx_to_keras.registry import Constant, known_ops
 
 _FIXED = (keras.initializers.Zeros, keras.initializers.Ones, keras.initializers.Constant)
 
+_SLOTS = {"depthwise_kernel": "depthwise", "recurrent_kernel": "recurrent"}
+"""Variables whose initializer has another name than they do."""
+
 Weights = Mapping[str, "np.ndarray | Constant | None"]
 
 
@@ -91,15 +94,17 @@ class Build:
         """
         given = {key: value for key, value in (weights or {}).items() if value is not None}
         arrays = {k: v.value if isinstance(v, Constant) else v for k, v in given.items()}
-        sources = {key: self._source(value) for key, value in given.items()}
+        origins = {key: self._source(value) for key, value in given.items()}
+        sources = {key: found.name if found else "" for key, found in origins.items()}
         layer, key = None, self._sharing(kind, arrays, sources, config)
         if key is not None:
             layer = self._shared.get(key)
         if layer is None:
             own = self._layer_name(kind, [name for name in sources.values() if name])
             layer = kind(name=own, **config)
-            result = _without_drawing(layer, inputs)
-            _assign(layer, arrays)
+            result = _built(layer, inputs, arrays)
+            if origins and not any(found is None or found.trainable for found in origins.values()):
+                layer.trainable = False  # numbers that the source's training did not touch
             if key is not None:
                 self._shared[key] = layer
         else:
@@ -249,8 +254,7 @@ class Build:
         """A weight as a tensor: an Embedding of one row, which loads without custom code."""
         own = self._name([constant.name], self.node.scope, self.node.name, self.node.op)
         layer = keras.layers.Embedding(1, constant.value.size, name=own)
-        row = _without_drawing(layer, (self._anchor(),))
-        layer.embeddings.assign(constant.value.reshape(1, -1))
+        row = _built(layer, (self._anchor(),), {"embeddings": constant.value.reshape(1, -1)})
         self.rows.append(Row(layer, "Parameter", (), (), {"embeddings": constant.name}))
         return keras.ops.reshape(row, constant.value.shape)
 
@@ -266,20 +270,16 @@ class Build:
     def _name(self, weights: list[str], scope: str, node: str, op: str) -> str:
         return names.choose(self._taken, weights, scope, node, op)
 
-    def _source(self, value: np.ndarray | Constant) -> str:
-        """Name in the file of the weight that an array is, or is a turned view of."""
+    def _source(self, value: np.ndarray | Constant) -> Constant | None:
+        """The constant of the file that an array is, or is a turned view of."""
         if isinstance(value, Constant):
-            return value.name
-        for name in self.node.inputs:
-            constant = self.graph.constants.get(name)
-            if constant is not None and np.shares_memory(constant.value, value):
-                return constant.name
-        sizes = [
-            self.graph.constants[n].name
-            for n in self.node.inputs
-            if n in self.graph.constants and self.graph.constants[n].value.size == value.size
-        ]
-        return sizes[0] if len(sizes) == 1 else ""
+            return value
+        constants = [self.graph.constants[n] for n in self.node.inputs if n in self.graph.constants]
+        for constant in constants:
+            if np.shares_memory(constant.value, value):
+                return constant
+        alike = [constant for constant in constants if constant.value.size == value.size]
+        return alike[0] if len(alike) == 1 else None
 
     def _sharing(
         self,
@@ -304,34 +304,52 @@ class Build:
         return found
 
 
-def _without_drawing(layer: keras.Layer, inputs: tuple[object, ...]) -> object:
-    """Calls a new layer without drawing random weights first: they are replaced anyway."""
-    owners = [
-        layer,
-        *(getattr(layer, name) for name in ("cell", "forward_layer") if hasattr(layer, name)),
-    ]
-    kept = []
-    for owner in owners:
-        for name, value in list(vars(owner).items()):
-            if name.endswith("_initializer") and not isinstance(value, _FIXED):
-                kept.append((owner, name, value))
-                setattr(owner, name, keras.initializers.Zeros())
-    try:
-        return layer(*inputs)
-    finally:
-        for owner, name, value in kept:
-            setattr(owner, name, value)
-
-
-def _assign(layer: keras.Layer, arrays: Mapping[str, np.ndarray]) -> None:
+def _built(
+    layer: keras.Layer, inputs: tuple[object, ...], arrays: Mapping[str, np.ndarray]
+) -> KerasTensor:
+    """Calls a new layer, whose variables start as these arrays instead of random numbers."""
     owner = getattr(layer, "cell", layer)
+    owners = [owner, *([layer] if owner is not layer else [])]
+    kept = []
+    for part in owners:
+        for name, value in list(vars(part).items()):
+            if name.endswith("_initializer") and not isinstance(value, _FIXED):
+                kept.append((part, name, value))
+                setattr(part, name, keras.initializers.Zeros())
+    waiting = dict(arrays)
     for name, array in arrays.items():
+        slot = f"{_SLOTS.get(name, name)}_initializer"
+        if owner is layer and hasattr(layer, slot):
+            kept.append((layer, slot, getattr(layer, slot)))
+            setattr(layer, slot, _Given(name, array))
+            del waiting[name]
+    try:
+        result = layer(*inputs)
+    finally:
+        for part, name, value in reversed(kept):
+            setattr(part, name, value)
+    for name, array in waiting.items():
         variable = getattr(owner, name)
-        if tuple(variable.shape) != array.shape:
-            raise ValueError(
-                f"{name} has the shape {array.shape}, the layer takes {tuple(variable.shape)}"
-            )
+        _same_shape(name, array, tuple(variable.shape))
         variable.assign(array)
+    return result
+
+
+@dataclass(frozen=True)
+class _Given:
+    """An initializer that gives one array."""
+
+    name: str
+    array: np.ndarray
+
+    def __call__(self, shape: tuple[int, ...], dtype: object = None) -> np.ndarray:
+        _same_shape(self.name, self.array, tuple(shape))
+        return self.array
+
+
+def _same_shape(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
+    if shape != array.shape:
+        raise ValueError(f"{name} has the shape {array.shape}, the layer takes {shape}")
 
 
 def _brief(attributes: Mapping[str, object]) -> str:

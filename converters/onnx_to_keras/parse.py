@@ -49,7 +49,9 @@ def parse(
     nodes = []
     for node in graph.node:
         if node.op_type == "Constant" and node.domain in ("", "ai.onnx"):
-            constants[node.output[0]] = Constant(node.output[0], _constant_node(node))
+            value = _constant_node(node)
+            is_weight = not graph.initializer and value.dtype.kind == "f" and value.size > 1
+            constants[node.output[0]] = Constant(node.output[0], value, is_weight)
         else:
             nodes.append(to_node(node))
     inputs = [value for value in graph.input if value.name not in constants]

@@ -166,7 +166,7 @@ def mismatch(report: ImportReport, parity: Parity) -> MismatchError:
         f"Expected the converted {report.source} to answer as its source does, within a relative "
         f"difference of {parity.tolerance:g}; got {parity.max_rel:.2g} (max abs "
         f"{parity.max_abs:.2g}).{where} {' '.join(report.warnings)} Report this with the "
-        "operator's file (report.parity.write_operator), or look at the model with allow_mismatch=True.",
+        "operator's file (report.parity.write_operator), or take allow_mismatch=True.",
         report,
     )
 

@@ -84,6 +84,10 @@ def train(
     weights: Annotated[
         str, typer.Option(help="default, imagenet, builtin, none, or a weights file.")
     ] = "default",
+    preprocessing: Annotated[
+        str | None,
+        typer.Option(help="Of a file's network: none, unit, tf, torch, caffe, or MEAN/DEVIATION."),
+    ] = None,
     head: Annotated[str, typer.Option(help="linear or mlp.")] = "linear",
     unfreeze: Annotated[
         str | None,
@@ -102,7 +106,8 @@ def train(
     """Train a head on a frozen backbone, evaluate it, and save the run folder."""
     from tlkeras.cli import train as command
 
-    choice = command.Choice(backbone, weights, head, unfreeze, recipe, tuple(knob or ()), seed)
+    knobs = tuple(knob or ())
+    choice = command.Choice(backbone, weights, head, unfreeze, recipe, knobs, seed, preprocessing)
     command.run(data, to, choice, force, json)
 
 
@@ -144,6 +149,31 @@ def export(
     from tlkeras.cli import export as command
 
     command.run(run, to, json)
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="File or folder of a network.")],
+    target: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT",
+            help=".keras, .onnx, .pt2, .pt, .safetensors, .tflite, or a SavedModel folder.",
+        ),
+    ],
+    report: Annotated[
+        Path | None, typer.Option(help="Write the certificate as .html or .json.")
+    ] = None,
+    allow_mismatch: Annotated[
+        bool, typer.Option(help="Write a model that answers differently, too.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Convert a network between frameworks, with proof. Exit 1 if it answers differently."""
+    from tlkeras.cli import convert as command
+
+    if not command.run(source, target, report, allow_mismatch, json):
+        raise typer.Exit(CHECK_FAILED)
 
 
 @app.command()

@@ -48,6 +48,8 @@ def clip(
     ]
     if low is None and high is None and is_float(x) and min == 0 and (max is None or max > 0):
         return build.layer(keras.layers.ReLU, x, max_value=max)
+    if is_float(x) and None not in bounds:
+        return K.clip(x, *bounds)
     y = x if bounds[0] is None else K.maximum(x, bounds[0])
     return y if bounds[1] is None else K.minimum(y, bounds[1])
 

@@ -161,7 +161,7 @@ _POWERS: dict[float, Callable[[KerasTensor], KerasTensor]] = {
 @op("Reciprocal", order="pointwise")
 def reciprocal(build: Build, x: KerasTensor) -> KerasTensor:
     """1 / x."""
-    return K.divide(np.ones((1,) * max(len(x.shape), 1), dtype=np.float32), x)
+    return K.reciprocal(x)
 
 
 @op("Sign", order="pointwise")

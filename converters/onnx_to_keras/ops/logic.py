@@ -66,8 +66,10 @@ def bit_shift(
 @op("Where", order="pointwise")
 def where(build: Build, condition: Operand, x: Operand, y: Operand) -> KerasTensor:
     """x where the condition holds, y elsewhere."""
-    condition, x, y = (build.tensor(part) for part in (condition, x, y))
-    return K.where(condition, x, y)
+    parts = [build.tensor(part) for part in (condition, x, y)]
+    if any(len(part.shape) for part in parts):  # a saved model keeps the type of arrays only
+        parts = [p.reshape(1) if isinstance(p, np.ndarray) and not p.ndim else p for p in parts]
+    return K.where(*parts)
 
 
 @op("IsNaN", order="pointwise")
@@ -85,5 +87,4 @@ def is_inf(
         return K.isinf(x)
     if not detect_negative and not detect_positive:
         return K.zeros_like(x, dtype="bool")
-    edge = np.full((1,) * max(len(x.shape), 1), np.inf if detect_positive else -np.inf, np.float32)
-    return K.equal(x, edge)
+    return K.isposinf(x) if detect_positive else K.isneginf(x)

@@ -89,7 +89,7 @@ def layer_normalization(
     return y if wanted == 1 else (y, *_moments(x, axes, epsilon))
 
 
-@op("RMSNormalization", "SimplifiedLayerNormalization", order="axis")
+@op("RMSNormalization", order="axis")
 def rms_normalization(
     build: Build,
     x: KerasTensor,

@@ -130,7 +130,8 @@ def cumsum(
 ) -> KerasTensor:
     """Running sums along an axis, without the element itself if exclusive."""
     y = K.flip(x, axis=axis) if reverse else x
+    if exclusive:  # a zero before, the last element gone
+        edges = [(int(place == axis), 0) for place in range(len(x.shape))]
+        y = K.pad(y, edges)[(*(slice(None),) * axis, slice(0, -1))]
     total = K.cumsum(y, axis=axis)
-    if exclusive:
-        total = K.subtract(total, y)
     return K.flip(total, axis=axis) if reverse else total

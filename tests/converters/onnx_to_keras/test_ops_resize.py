@@ -101,7 +101,7 @@ def test_layers_where_they_are_exact() -> None:
     plain = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
     assert resize((2.0, 3.0), **plain)[1] == ["UpSampling2D"]
     assert resize((2.0, 2.0), mode="linear")[1] == ["UpSampling2D"]
-    difference, built = resize(sizes=(11, 15), mode="linear")
+    difference, built = resize(sizes=(11, 15), mode="linear", whole=True)
     assert built == ["Resizing"]
     assert difference < TOLERANCE
 

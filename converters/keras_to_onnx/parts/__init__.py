@@ -1,0 +1,1 @@
+"""What the writers are put together from: alignment, windows, reductions, movements."""
