@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from converters.errors import NodeError, UnsupportedError
+from converters.errors import ConversionError, NodeError, UnsupportedError
 from converters.onnx_to_keras.graph import Graph, Node, Value
 from converters.onnx_to_keras.registry import Constant, known_ops
 
@@ -75,8 +75,6 @@ def onnx_to_keras(
         model.get_layer("layer4_2_conv3").trainable = False
         print(converters.import_report(model))
     """
-    import onnx
-
     from converters.onnx_to_keras.certificate import describe
     from converters.onnx_to_keras.read import read
     from converters.parity.certificate import certify, count
@@ -92,13 +90,11 @@ def onnx_to_keras(
     missing = any(row.operation.name.startswith("placeholder_") for row in build.rows)
     del laid_out, build  # with the arrays of the file
     if verify and not missing and not own:
-        again: object = proto
-        if not isinstance(source, onnx.ModelProto):
-            again, proto = source, None
+        del proto  # it is read again for the comparison, so as not to lie beside the model
         tolerance = ROUNDED_TOLERANCE if _ROUNDED in notes else TOLERANCE
         certify(
             model,
-            again,
+            source,
             report,
             tolerance=tolerance,
             batch_sizes=(1, 3),  # the gradient is taken on the first
@@ -156,13 +152,22 @@ def assemble(
     from converters.onnx_to_keras.normalise import normalise
     from converters.onnx_to_keras.parse import parse
 
-    graph = parse(proto, input_shapes, static=static)
-    graph = fold(graph, _Shapes(ops, placeholders=placeholders))
-    _check_supported(graph, ops, placeholders=placeholders)
-    graph = fuse(normalise(graph))
-    laid_out = lay_out(graph, {op.name: op.order for op in known_ops().values()})
-    build = Build(laid_out, ops, static=static)
-    return build.run(name or proto.graph.name), laid_out, build
+    try:
+        graph = parse(proto, input_shapes, static=static)
+        graph = fold(graph, _Shapes(ops, placeholders=placeholders))
+        _check_supported(graph, ops, placeholders=placeholders)
+        graph = fuse(normalise(graph))
+        laid_out = lay_out(graph, {op.name: op.order for op in known_ops().values()})
+        build = Build(laid_out, ops, static=static)
+        return build.run(name or proto.graph.name), laid_out, build
+    except ConversionError:
+        raise
+    except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as err:
+        raise ConversionError(
+            f"Expected a graph whose nodes fit together, got one that does not: "
+            f"{type(err).__name__}: {str(err)[:300]}. The file is damaged; if onnx.checker takes "
+            "it, report it with the file."
+        ) from err
 
 
 class _Shapes:

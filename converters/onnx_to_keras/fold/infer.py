@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -9,6 +10,7 @@ import onnx
 from onnx import defs, numpy_helper, shape_inference
 
 from converters.onnx_to_keras.graph import Node, Shape
+from converters.onnx_to_keras.read.sanity import NEVER_INFERRED, misfit
 
 _AS_FIRST = ("GroupNormalization", "MeanVarianceNormalization")
 _COMPARISONS = ("GreaterOrEqual", "LessOrEqual")
@@ -28,6 +30,16 @@ def infer_shapes(
         Exception: of several kinds, from C++, where the inputs do not fit the operator.
     """
     unknown: list[tuple[Shape | None, int]] = [(None, 1)] * len(node.outputs)
+    if node.op in NEVER_INFERRED:
+        return unknown
+    shapes = [_plain(types[name])[0] if name else None for name in node.inputs]
+    wrong = misfit(
+        node.op,
+        [None if shape is None else len(shape) for shape in shapes],
+        [None if shape is None else math.prod(shape) for shape in shapes],
+    )
+    if wrong:  # onnx crashes on what does not fit, instead of saying so
+        raise ValueError(wrong)
     try:
         schema = defs.get_schema(node.op, opset, node.domain)
     except Exception:  # onnx raises a SchemaError of its own, which it does not export by name

@@ -27,7 +27,8 @@ from converters.onnx_to_keras.registry import Constant
 
 ShapeOf = Callable[[Node, list[Value | Constant | None]], list[Value] | None]
 
-_MOST_ELEMENTS = 2**28  # of a folded array; a gigabyte of float32
+_MOST_ELEMENTS = 2**28  # of one value for one sample; a gigabyte of float32
+_MOST_FOLDED = 2**24  # of a folded array, unless its inputs are as large
 _RANDOM = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli")
 _KEPT = ("Expand", "Tile")  # of a constant to the batch: a class token stays a weight
 _MOST_RANK = 12
@@ -239,8 +240,9 @@ class _Fold:
                 if a is not None and a.size <= 4096
             }
             inferred = infer_shapes(node, proto, self.graph.opset, types, data)
+            given = sum(array.size for array in arrays if array is not None)
             for shape, _ in inferred:
-                if shape is not None and math.prod(shape) > _MOST_ELEMENTS:
+                if shape is not None and math.prod(shape) > max(_MOST_FOLDED, given):
                     raise ValueError(f"its result would have the shape {shape}")
             return evaluate(node, proto, arrays, self.graph.opset)
         except Exception as err:  # the kernels raise whatever they stumble over
@@ -301,6 +303,13 @@ class _Fold:
                     "The file is damaged, or its exporter wrote a wrong node."
                 ) from err
         known = True
+        for shape, _ in found[0]:
+            if shape is not None and math.prod(shape) > PROBES[0] * _MOST_ELEMENTS:
+                raise NodeError(
+                    f"Expected values of at most {_MOST_ELEMENTS} numbers for each sample, got "
+                    f"{shape} for a batch of {PROBES[0]} from {node}. The file is damaged, or its "
+                    "input shapes are too large: give smaller ones with input_shapes."
+                )
         for name, (shape, kind), (other, _) in zip(node.outputs, *found, strict=False):
             if name and shape is not None and other is not None and len(shape) <= _MOST_RANK:
                 self.values[name] = Value((shape, other), element_type(kind))
