@@ -65,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--report", metavar="FILE", help="write the certificate: .html or .json")
     made.add_argument("--allow-mismatch", action="store_true", help="write what differs, too")
     made.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
-    made.add_argument("--opset", type=int, default=17, help="of an ONNX target (17)")
+    made.add_argument("--opset", type=int, help="of an ONNX target (17, or what it needs)")
     made.add_argument(
         "--input-shape",
         metavar="NAME=1,3,224,224",

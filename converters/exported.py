@@ -21,7 +21,8 @@ HALF_TOLERANCE = 3e-2
 """The same where Keras computes in half precision, and the export in float32."""
 
 _UNSTEADY_MOST = 1e-2
-_OPEN_PICTURE_PX, _OPEN_LENGTH = 40, 9  # sizes tried for open axes, the same in no two axes
+_SMALL_PX, _LARGE_PX = 40, 300  # for open sizes of pictures: one to enlarge, one to shrink
+_OPEN_LENGTH = 9  # for other open axes; the same in no two axes
 
 Answers = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
 
@@ -76,7 +77,8 @@ def _inputs(model: Any) -> list[Any]:
 
 def _random(tensor: Any, batch: int, top: int | None, rng: np.random.Generator) -> np.ndarray:
     dtype = np.dtype("float32" if "float" in str(tensor.dtype) else tensor.dtype)
-    first = _OPEN_PICTURE_PX if len(tensor.shape) > 3 else _OPEN_LENGTH
+    picture = _LARGE_PX if batch % 2 else _SMALL_PX
+    first = picture if len(tensor.shape) > 3 else _OPEN_LENGTH
     shape = [first + 7 * axis if size is None else size for axis, size in enumerate(tensor.shape)]
     shape[0] = tensor.shape[0] or batch
     if dtype.kind == "f":

@@ -100,7 +100,7 @@ def convert(
     architecture: Callable[[], object] | None = None,
     input_shapes: Mapping[str, Sequence[int | None]] | None = None,
     example_input: object = None,
-    opset: int = 17,
+    opset: int | None = None,
     allow_mismatch: bool = False,
 ) -> Conversion:
     """What was written at `target`, from the network at `source`, with the import's report.
@@ -115,7 +115,7 @@ def convert(
         architecture: the torch module, or a function that makes it, for a file of weights.
         input_shapes: shape of each input by its name, where the file leaves it open.
         example_input: what a torch module takes, for a file that does not say it.
-        opset: of an ONNX target.
+        opset: of an ONNX target; None: 17, or what the model needs.
         allow_mismatch: write a model that answers differently from its source all the same.
 
     Raises:
@@ -219,7 +219,7 @@ def _unopened(path: Path, err: Exception) -> ConversionError:
     )
 
 
-def _write(model: keras.Model, writer: str, target: Path, opset: int) -> Path:
+def _write(model: keras.Model, writer: str, target: Path, opset: int | None) -> Path:
     import converters
     from converters.exported import staged
 

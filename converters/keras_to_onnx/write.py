@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 OPSETS = range(13, 22)
+DEFAULT_OPSET = 17
 _BATCHES = (2, 3)  # 2: no axis is mistaken for one of size 1; 3: the batch is open
 
 
@@ -25,7 +26,7 @@ def keras_to_onnx(
     model: "keras.Model",
     path: str | Path,
     *,
-    opset: int = 17,
+    opset: int | None = None,
     batch: int | None = None,
     channels_first_input: bool = False,
     fallback: bool = True,
@@ -43,7 +44,7 @@ def keras_to_onnx(
     Args:
         model: Functional, Sequential, or any other built model together with `inputs`.
         path: the file; an old one is replaced once the new one is verified.
-        opset: 13 to 21.
+        opset: 13 to 21; None: 17, or 18 for a model that needs it.
         batch: a fixed batch size; None leaves it open.
         channels_first_input: whether inputs of four and five axes are (n, c, ...).
         fallback: whether tf2onnx is asked, with a warning in the log, where a layer has no
@@ -60,6 +61,7 @@ def keras_to_onnx(
 
         keras_to_onnx(keras.applications.MobileNetV2(weights=None), "mobilenet.onnx")
     """
+    asked, opset = opset, DEFAULT_OPSET if opset is None else opset
     if opset not in OPSETS:
         raise ConversionError(
             f"Expected an opset from {OPSETS[0]} to {OPSETS[-1]}, came {opset}. "
@@ -69,11 +71,18 @@ def keras_to_onnx(
         raise MissingExtraError("onnx", "convert", "Writing an ONNX file")
     check_model_type(model)
     from converters.keras_to_onnx.assemble import assemble
+    from converters.keras_to_onnx.parts.movement import ANTIALIAS_OPSET
     from converters.keras_to_onnx.wire import write_model
 
     proto, parameters, unwritten = assemble(
         model, opset=opset, batch=batch, first=channels_first_input, inputs=inputs
     )
+    if unwritten and asked is None:
+        newer = assemble(
+            model, opset=ANTIALIAS_OPSET, batch=batch, first=channels_first_input, inputs=inputs
+        )
+        if not newer[2]:
+            proto, parameters, unwritten = newer
     with staged(path) as fresh:
         if unwritten:
             told = _told(unwritten)
@@ -91,7 +100,14 @@ def keras_to_onnx(
 def _verify(
     model: Any, file: Path, batch: int | None, first: bool, given: Sequence[np.ndarray] | None
 ) -> float:
-    run = onnx_session(file)
+    try:
+        run = onnx_session(file)
+    except Exception as err:  # ONNX Runtime has an exception class for each of its error codes
+        reason = (str(err).strip() or type(err).__name__).splitlines()[0][:300]
+        raise ConversionError(
+            f"Expected a file that ONNX Runtime takes, came one that it refuses: {reason}. "
+            "Nothing was written. Replace the layers that the log names."
+        ) from err
 
     def answers(shown: Sequence[np.ndarray]) -> list[np.ndarray]:
         return run([_turned(array, first) for array in shown])

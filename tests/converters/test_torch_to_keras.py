@@ -23,9 +23,9 @@ from converters.errors import (
     UnsafeFileError,
 )
 from converters.torch_to_keras import torch_to_keras
-from converters.torch_to_keras.files.checkpoint import fill_architecture, read_state_dict
 from converters.torch_to_keras.example import make_inputs
 from converters.torch_to_keras.export import BUFFERS_KEY, export_dynamo, exporters, run_torch
+from converters.torch_to_keras.files.checkpoint import fill_architecture, read_state_dict
 from converters.torch_to_keras.files.families import guess_family
 from converters.torch_to_keras.files.kinds import kind_of
 from tests.converters.torch_networks import (

@@ -19,7 +19,7 @@ def convert(
     *,
     report: str | Path | None = None,
     input_shapes: Mapping[str, Sequence[int | None]] | None = None,
-    opset: int = 17,
+    opset: int | None = None,
     allow_mismatch: bool = False,
 ) -> "Conversion":
     """What was written at `target`, with the import's certificate; kinds told by the files.
@@ -29,7 +29,7 @@ def convert(
         target: `.keras`, `.onnx`, `.pt2`, `.pt`, `.safetensors`, `.tflite` or a folder.
         report: `.html` or `.json` file for the certificate; written for a mismatch too.
         input_shapes: shape of each input by its name, where the file leaves it open.
-        opset: of an ONNX target.
+        opset: of an ONNX target; None: 17, or what the model needs.
         allow_mismatch: write a model that answers differently from its source all the same.
 
     Raises:

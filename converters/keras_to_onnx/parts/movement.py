@@ -60,6 +60,9 @@ def taken(g: Graph, x: Value, shape: Shape, entries: np.ndarray, axis: int) -> V
     return g.emit("Gather", inputs, shape, x.dtype, x.order, axis=x.stored_axis(axis))
 
 
+ANTIALIAS_OPSET = 18  # the first whose Resize averages over what it shrinks
+
+
 def resized(
     g: Graph,
     x: Value,
@@ -81,9 +84,17 @@ def resized(
         return x
     # TensorFlow looks bicubic weights up in a table of 1024, which no mode of Resize does.
     direct = interpolation in ("nearest", "bilinear")
-    if not direct or (antialias and interpolation != "nearest" and _shrinks(old, sizes)):
-        return _as_matrices(g, x, out, old, sizes, interpolation, antialias)
     settings = _mode(interpolation)
+    if antialias and interpolation == "bilinear" and None in old:
+        if g.opset < ANTIALIAS_OPSET:
+            raise UnwrittenError(
+                f"expected opset {ANTIALIAS_OPSET} or above to resize pictures of any size with "
+                f"antialias, came {g.opset}"
+            )
+        # TensorFlow's weights at the border are of the pixels that are there.
+        settings |= {"antialias": 1, "exclude_outside": 1}
+    elif not direct or (antialias and interpolation != "nearest" and _shrinks(old, sizes)):
+        return _as_matrices(g, x, out, old, sizes, interpolation, antialias)
     inputs: list[Any] = [x, None]
     if scales is not None:
         inputs += [np.array([1, 1, *scales], np.float32)]

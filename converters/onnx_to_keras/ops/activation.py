@@ -42,14 +42,15 @@ def clip(
     max: float | None = None,
 ) -> KerasTensor:
     """x between two bounds; from 0 upwards it is a ReLU."""
+    if low is None and high is None and is_float(x):
+        if min == 0 and (max is None or max > 0):
+            return build.layer(keras.layers.ReLU, x, max_value=max)
+        if min is not None and max is not None:
+            return K.clip(x, min, max)
     bounds = [
         given if tensor is None else build.tensor(tensor)
         for tensor, given in ((low, min), (high, max))
     ]
-    if low is None and high is None and is_float(x) and min == 0 and (max is None or max > 0):
-        return build.layer(keras.layers.ReLU, x, max_value=max)
-    if is_float(x) and None not in bounds:
-        return K.clip(x, *bounds)
     y = x if bounds[0] is None else K.maximum(x, bounds[0])
     return y if bounds[1] is None else K.minimum(y, bounds[1])
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from converters.errors import MissingExtraError, ReadError
-from converters.torch_to_keras.files.checkpoint import fill_architecture, read_state_dict
 from converters.torch_to_keras.example import Example
+from converters.torch_to_keras.files.checkpoint import fill_architecture, read_state_dict
 from converters.torch_to_keras.files.kinds import kind_of
 from converters.torch_to_keras.files.pt2 import load_pt2
 from converters.torch_to_keras.files.torchscript import load_torchscript
