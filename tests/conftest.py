@@ -18,6 +18,34 @@ def shared_data() -> Path:
     return SHARED_DATA
 
 
+def imagenet_sample(data: Path, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """100 pictures (100, size, size, 3) in [-1, 1] and their ImageNet classes (100,).
+
+    Shorter side to size / 0.875, bilinear, centre crop: as the figures of PROVENANCE.md.
+    """
+    pictures, classes = [], []
+    for path in sorted((data / "datasets" / "imagenet_sample_100").glob("*.JPEG")):
+        picture = Image.open(path).convert("RGB")
+        short = round(size / 0.875)
+        factor = short / min(picture.size)
+        width, height = (max(short, round(side * factor)) for side in picture.size)
+        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+        left, top = (width - size) // 2, (height - size) // 2
+        crop = picture.crop((left, top, left + size, top + size))
+        pictures.append(np.asarray(crop, np.float32) / 127.5 - 1)
+        classes.append(int(path.name.split("_")[0]))
+    return np.stack(pictures), np.array(classes)
+
+
+def right_of_100(scores: np.ndarray, classes: np.ndarray) -> tuple[int, int]:
+    """How many are right among the first, and among the first five."""
+    ranked = np.argsort(-scores, axis=1)[:, :5]
+    return (
+        int((ranked[:, 0] == classes).sum()),
+        int((ranked == classes[:, None]).any(axis=1).sum()),
+    )
+
+
 def draw_flower(kind: str, rng: np.random.Generator) -> Image.Image:
     """One non-square picture whose shape and colour depend on its class, and on chance."""
     width, height = int(rng.integers(60, 120)), int(rng.integers(40, 58))

@@ -28,6 +28,7 @@ from converters.torch_to_keras.export import BUFFERS_KEY, export_dynamo, exporte
 from converters.torch_to_keras.files.checkpoint import fill_architecture, read_state_dict
 from converters.torch_to_keras.files.families import guess_family
 from converters.torch_to_keras.files.kinds import kind_of
+from tests.conftest import imagenet_sample, right_of_100
 from tests.converters.torch_networks import (
     MobileNetV1,
     Residual,
@@ -473,32 +474,13 @@ def test_what_tracing_burns_in_is_a_mismatch() -> None:
 # --- real weights --------------------------------------------------------------------------------
 
 
-def _imagenet(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures (100, 224, 224, 3) in [-1, 1] and their classes, prepared as the weights want."""
-    from PIL import Image
-
-    pictures, classes = [], []
-    for path in sorted(folder.glob("*.JPEG")):
-        picture = Image.open(path).convert("RGB")
-        scale = 256 / min(picture.size)
-        size = [round(side * scale) for side in picture.size]
-        picture = picture.resize((size[0], size[1]), Image.Resampling.BILINEAR)
-        left, top = (size[0] - 224) // 2, (size[1] - 224) // 2
-        crop = picture.crop((left, top, left + 224, top + 224))
-        pictures.append(np.asarray(crop, np.float32) / 127.5 - 1)
-        classes.append(int(path.name[:4]))
-    return np.stack(pictures), np.array(classes)
-
-
 @pytest.mark.slow
 def test_mobilenet_keeps_its_accuracy(shared_data: Path) -> None:
     weights = shared_data / "weights" / "torch" / "mobilenet_v1_0.25_224_top_state_dict.pt"
     model = torch_to_keras(weights, architecture=MobileNetV1)
-    pixels, classes = _imagenet(shared_data / "datasets" / "imagenet_sample_100")
+    pixels, classes = imagenet_sample(shared_data, 224)
     scores = np.concatenate([np.asarray(model(p, training=False)) for p in np.split(pixels, 4)])
-    ranked = np.argsort(-scores, axis=1)
-    assert (ranked[:, 0] == classes).sum() == 59
-    assert (ranked[:, :5] == classes[:, None]).any(axis=1).sum() == 83
+    assert right_of_100(scores, classes) == (59, 83)
 
 
 @pytest.mark.slow

@@ -245,3 +245,27 @@ def test_gemm_of_tensors() -> None:
 )
 def test_einsum(equation: str, shapes: tuple[tuple[int, ...], ...]) -> None:
     assert imported(one_node("Einsum", list(shapes), equation=equation)).difference < TOLERANCE
+
+
+@pytest.mark.parametrize("shape", [("N", 6, 6), ("N", 6, 4), ("N", 6, 3, 6)])
+def test_a_bias_along_another_axis_than_the_last(shape: tuple[int, ...]) -> None:
+    """Token mixing: where the axes are equally long, Keras' own bias would fall on the last one."""
+    perm = [0, *range(2, len(shape)), 1]
+    back = [perm.index(axis) for axis in range(len(shape))]
+    rng = np.random.default_rng(0)
+    held = {
+        "mix.weight": rng.normal(size=(6, 6)).astype(np.float32),
+        "mix.bias": rng.normal(size=6).astype(np.float32),
+    }
+    proto = one_node("Transpose", [shape], held, perm=perm)
+    del proto.graph.node[0].output[:]
+    proto.graph.node[0].output.append("turned")
+    for op, inputs, output in (
+        ("MatMul", ["turned", "mix.weight"], "product"),
+        ("Add", ["product", "mix.bias"], "mixed"),
+    ):
+        proto.graph.node.append(helper.make_node(op, inputs, [output]))
+    proto.graph.node.append(helper.make_node("Transpose", ["mixed"], ["y0"], perm=back))
+    found = imported(proto)
+    assert found.difference < TOLERANCE
+    assert len(found.model.trainable_weights) == 2

@@ -7,9 +7,9 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from PIL import Image
 
 from converters.tf_to_keras.graphs import graph_to_keras, graph_to_onnx
+from tests.conftest import imagenet_sample, right_of_100
 
 pytest.importorskip("onnxruntime")
 litert = pytest.importorskip("ai_edge_litert.interpreter")
@@ -23,31 +23,16 @@ MOBILENETS = [  # file, size, right among the first and the first five of 100
 ]
 
 
-def picture(path: Path, size: int) -> np.ndarray:
-    """(size, size, 3) in [-1, 1]: shorter side to size / 0.875, bilinear, centre crop."""
-    image = Image.open(path).convert("RGB")
-    short = round(size / 0.875)
-    factor = short / min(image.size)
-    width, height = (max(short, round(side * factor)) for side in image.size)
-    image = image.resize((width, height), Image.Resampling.BILINEAR)
-    left, top = (width - size) // 2, (height - size) // 2
-    return np.asarray(image.crop((left, top, left + size, top + size)), np.float32) / 127.5 - 1
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "size", "first", "five"), MOBILENETS)
 def test_accuracy_is_the_file_s(
     shared_data: Path, name: str, size: int, first: int, five: int
 ) -> None:
     model = graph_to_keras(shared_data / "weights" / "tflite" / f"{name}.tflite")
-    paths = sorted((shared_data / "datasets" / "imagenet_sample_100").glob("*.JPEG"))
-    truth = np.array([int(path.name.split("_")[0]) + 1 for path in paths])  # 0 is background
-    x = np.stack([picture(path, size) for path in paths])
+    x, classes = imagenet_sample(shared_data, size)
     scores = np.concatenate([np.asarray(model(part, training=False)) for part in np.split(x, 5)])
-    ranked = np.argsort(-scores, axis=1)[:, :5]
-    assert len(paths) == 100
-    assert abs(int((ranked[:, 0] == truth).sum()) - first) <= 1
-    assert abs(int((ranked == truth[:, None]).any(axis=1).sum()) - five) <= 1
+    found = right_of_100(scores, classes + 1)  # 0 is background
+    assert np.abs(np.subtract(found, (first, five))).max() <= 1
     assert not [layer for layer in model.layers if isinstance(layer, keras.layers.Permute)]
 
 
