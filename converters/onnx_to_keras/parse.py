@@ -6,6 +6,7 @@ initializers, Constant nodes ─▶ constants     inputs ─▶ values, with a b
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -29,6 +30,7 @@ _WHOLE: dict[int, str] = {
        for u in ("", "U") for n in (8, 16, 32, 64)},
 }  # fmt: skip
 _NAMED = set(onnx.TensorProto.DataType.values())
+_OF_MODULE = re.compile(r"[A-Za-z_]\w*(\.\w+)*\.[A-Za-z_]\w*")
 _TYPED = ("Cast", "CastLike", "ConstantOfShape", "EyeLike", "RandomNormal", "RandomUniform")
 
 
@@ -157,8 +159,8 @@ def _initializers(
         is_weight = array.dtype.kind == "f" and tensor.name not in (buffers or ())
         if parameters is not None:
             is_weight = is_weight and tensor.name in parameters
-        elif array.size < 2:
-            is_weight = False
+        elif array.size < 2:  # a number that the code has, unless a module owns it
+            is_weight = is_weight and _OF_MODULE.fullmatch(tensor.name) is not None
         found[tensor.name] = Constant(tensor.name, array, is_weight)
     return found
 

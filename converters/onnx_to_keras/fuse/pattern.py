@@ -42,7 +42,7 @@ class View:
     def number(self, name: str) -> float | None:
         """The value of a constant that is one number and no weight."""
         found = self.graph.constants.get(name)
-        if found is None or found.value.size != 1:
+        if found is None or found.value.size != 1 or found.trainable:
             return None
         return float(found.value.ravel()[0])
 

@@ -171,3 +171,30 @@ def test_names_say_what_the_source_said():
         ([], "stage.0.conv", "node_9"), ([], "", ""),
     )]  # fmt: skip
     assert pick == ["a_b", "a_b_2", "c", "stage_0_conv", "conv"]
+
+
+def test_a_number_that_a_module_owns_trains_and_one_of_the_code_does_not():
+    proto = model(
+        [node("Mul", ["x", "block.0.scale"], ["m"]), node("Add", ["m", "one"], ["y"])],
+        {"x": ["N", 4]},
+        ["y"],
+        {"block.0.scale": np.float32([1.5]), "one": np.float32(1)},
+    )
+    imported = converters.onnx_to_keras(proto)
+    assert [layer.name for layer in imported.layers if layer.weights] == ["block_0"]
+    assert converters.import_report(imported).without_gradient == ()
+
+
+def test_numbers_that_are_no_weights_of_the_file_stay_frozen():
+    import onnx
+
+    proto = model(
+        [node("MatMul", ["x", "fixed"], ["m"]), node("MatMul", ["m", "fc.weight"], ["y"])],
+        {"x": ["N", 4]},
+        ["y"],
+        {"fc.weight": normal(3, 5)},
+    )
+    table = onnx.numpy_helper.from_array(normal(4, 3, seed=1))
+    proto.graph.node.insert(0, node("Constant", [], ["fixed"], value=table))
+    imported = converters.onnx_to_keras(proto)
+    assert [w.path for w in imported.trainable_weights] == ["fc/kernel"]
