@@ -32,6 +32,7 @@ def before_the_top(model: keras.Sequential, pixels: np.ndarray) -> np.ndarray:
         ("flowers.keras", True),
         ("old.H5", True),
         ("net.onnx", True),
+        ("model.json", True),
         ("runs/flowers", True),
         ("MobileNetV2-0.35", False),
         ("MobileNetV2-0.35@160", False),
@@ -174,15 +175,15 @@ def test_savedmodel_layer_is_refused_f5(tmp_path):
         from_model(source)
 
 
-@pytest.mark.parametrize("name", ["a.onnx", "a.pt2", "a.pt", "a.pb", "a.tflite"])
-def test_foreign_file_is_said_to_be_one(name):
-    with pytest.raises(BackboneError, match=r"does not import\. Convert it to Keras first"):
+@pytest.mark.parametrize("name", ["a.onnx", "a.pt2", "a.pt", "a.pb", "a.tflite", "a.keras"])
+def test_missing_file_of_any_kind_is_said_to_be_missing(name):
+    with pytest.raises(BackboneError, match="not there"):
         from_model(name)
 
 
-def test_savedmodel_folder_is_said_to_be_one(tmp_path):
-    (tmp_path / "saved_model.pb").write_bytes(b"")
-    with pytest.raises(BackboneError, match="a SavedModel, which this version does not import"):
+def test_folder_without_a_network_is_said_to_have_none(tmp_path):
+    (tmp_path / "notes.txt").write_bytes(b"")
+    with pytest.raises(WeightsError, match=r"SavedModel.*notes\.txt"):
         from_model(tmp_path)
 
 
@@ -190,11 +191,6 @@ def test_savedmodel_folder_is_said_to_be_one(tmp_path):
 def test_file_that_is_no_model_is_refused(name):
     with pytest.raises(BackboneError, match="whole Keras model"):
         from_model(name)
-
-
-def test_missing_file_is_said_to_be_missing():
-    with pytest.raises(BackboneError, match="not there"):
-        from_model("nowhere.keras")
 
 
 def test_broken_file_is_an_error(tmp_path):

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import keras
 
+from tlkeras.backbones.foreign.cut import Cut, cut
 from tlkeras.errors import BackboneError
 
 _LOG = logging.getLogger(__name__)
@@ -26,8 +27,6 @@ _REFUSED = {
         "model would not load again once saved. Convert the SavedModel to Keras layers first"
     ),
 }
-_AFTER_CLASSIFIER = ("Activation", "Softmax", "Dropout", "Reshape", "Flatten", "Identity")
-_BEFORE_CLASSIFIER = ("Dropout", "Identity")
 
 
 def flatten(model: keras.Model, x: keras.KerasTensor, taken: set[str]) -> keras.KerasTensor:
@@ -89,23 +88,69 @@ def features_of(model: keras.Model, layer: str | None = None) -> keras.KerasTens
     without a classifier gives its output; a map (n, h, w, width) is averaged over h and w.
 
     Args:
-        model: Functional or Sequential, built.
+        model: Functional or Sequential, built, with one output.
         layer: name of the layer to take the output of, instead.
 
     Example::
 
         features_of(keras.applications.MobileNetV2(weights=None)).shape     # (None, 1280)
     """
-    features = _named(model, layer) if layer else _without_classifier(model)
-    shape = tuple(features.shape)
+    return embedding_cut(model, layer).features
+
+
+def embedding_cut(model: keras.Model, layer: str | None = None, classes: int | None = None) -> Cut:
+    """What `features_of` gives, with the names of the layers that were taken for the classifier.
+
+    Example::
+
+        embedding_cut(model, classes=5).removed     # ("fc",)
+    """
+    found = Cut(_named(model, layer)) if layer else _without_classifier(model, classes)
+    shape = tuple(found.features.shape)
     if len(shape) == 4:
-        return keras.layers.GlobalAveragePooling2D(name="embedding_pool")(features)
+        pooled = keras.layers.GlobalAveragePooling2D(name="embedding_pool")(found.features)
+        return Cut(pooled, found.removed)
     if len(shape) != 2 or shape[-1] is None:
         raise BackboneError(
             f"Expected an embedding (n, width) or a map (n, h, w, width), got {shape} at the "
             f"end of '{model.name}'. Name another layer with layer=…"
         )
-    return features
+    return found
+
+
+def one_output(
+    model: keras.Model, layer: str | None = None, classes: int | None = None
+) -> keras.Model:
+    """The model up to the output that a classifier makes, where it has others beside that.
+
+    Args:
+        model: Functional or Sequential, built.
+        layer: name of a layer whose output is wanted, instead of a search.
+        classes: how many the classifier tells apart, where that is known.
+
+    Raises:
+        BackboneError: no output, or more than one, comes from a classifier.
+
+    Example::
+
+        one_output(keras.Model(image, [logits, auxiliary_map]))     # up to the logits
+    """
+    if len(model.outputs) == 1:
+        return model
+    if layer:
+        return keras.Model(model.inputs[0], _named(model, layer), name=model.name)
+    found = [tensor for tensor in model.outputs if cut(tensor, classes).removed]
+    if len(found) > 1 and classes:
+        found = [tensor for tensor in found if tensor.shape[-1] == classes]
+    if len(found) != 1:
+        shapes = [tuple(tensor.shape) for tensor in model.outputs]
+        raise BackboneError(
+            f"Expected a model with one output, got '{model.name}' with {len(shapes)} ({shapes}), "
+            f"of which {len(found) or 'none'} come from a classifier. Make one with "
+            "keras.Model(model.inputs[0], model.outputs[0])."
+        )
+    _LOG.info("%s: kept its output %s of %d", model.name, tuple(found[0].shape), len(model.outputs))
+    return keras.Model(model.inputs[0], found[0], name=model.name)
 
 
 def _apply(
@@ -150,35 +195,24 @@ def _operations(model: keras.Model) -> list[keras.Operation]:
 
 
 def _named(model: keras.Model, layer: str) -> keras.KerasTensor:
-    names = [each.name for each in model.layers]
-    if layer not in names:
+    outputs = {operation.name: operation.output for operation in _operations(model)}
+    found = outputs.get(layer)
+    if not isinstance(found, keras.KerasTensor):
+        names = [each.name for each in model.layers]
         close = difflib.get_close_matches(layer, names, n=4, cutoff=0.4) or names[-4:]
         raise BackboneError(
             f"Expected the name of a layer, got {layer!r}. Did you mean {', '.join(close)}?"
         )
-    return model.get_layer(layer).output
+    return found
 
 
-def _without_classifier(model: keras.Model) -> keras.KerasTensor:
-    made_by = {id(operation.output): operation for operation in _operations(model)}
-    x = model.outputs[0]
-    last = made_by[id(x)]
+def _without_classifier(model: keras.Model, classes: int | None) -> Cut:
+    output = model.outputs[0]
+    last = output._keras_history.operation
     if last.name.endswith("embedding") and isinstance(last, keras.layers.Activation):
-        return last.input  # one of our own: it gets its last layer again
-    while type(made_by[id(x)]).__name__ in _AFTER_CLASSIFIER:
-        x = made_by[id(x)].input
-    last = made_by[id(x)]
-    if not _classifies(last):
-        return model.outputs[0]
-    x = last.input
-    while type(made_by[id(x)]).__name__ in _BEFORE_CLASSIFIER:
-        x = made_by[id(x)].input
-    _LOG.info("%s: cut off the classifier '%s' and what follows it", model.name, last.name)
-    return x
-
-
-def _classifies(operation: keras.Operation) -> bool:
-    shape = tuple(operation.output.shape)
-    if isinstance(operation, keras.layers.Dense):
-        return len(shape) == 2
-    return isinstance(operation, keras.layers.Conv2D) and shape[1:3] == (1, 1)
+        return Cut(last.input)  # one of our own: it gets its last layer again
+    found = cut(output, classes)
+    if found.removed:
+        names = "', '".join(found.removed)
+        _LOG.info("%s: cut off the classifier '%s' and what follows it", model.name, names)
+    return found

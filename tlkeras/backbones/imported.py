@@ -1,34 +1,34 @@
-"""A user's own Keras model, or its file, as a backbone of the same form as the catalogue's.
+"""A user's own network, or its file, as a backbone of the same form as the catalogue's.
 
-    image ─ resize ─ (preprocessing) ─ the model's own layers ─ ✂ classifier ─ embedding
+    .keras .h5 ───────────────────────────────────┐
+    .onnx .pt2 .pt SavedModel .tflite … ─ import ─┴▶ keras.Model
 
-Importing this module loads no TensorFlow.
+    image ─ resize ─ (preprocessing) ─ the network's own layers ─ ✂ classifier ─ embedding
+
+Importing this module loads no TensorFlow. No other one of this room may import `converters`.
 """
 
-import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tlkeras.backbones.spec import Backbone, Preprocessing
-from tlkeras.errors import BackboneError, WeightsError
+from tlkeras.backbones.foreign import frame, keras_file
+from tlkeras.backbones.foreign.metadata import Said, said
+from tlkeras.backbones.spec import Backbone, Given, Preprocessing, to_preprocessing
+from tlkeras.errors import BackboneError, MissingExtraError, WeightsError
 
 if TYPE_CHECKING:
     import keras
 
-_LOG = logging.getLogger(__name__)
+    from converters import ImportReport
 
-_DEFAULT_PX = 224
 _KERAS_FILES = (".keras", ".h5", ".hdf5")
-_FOREIGN_FILES = {
-    ".onnx": "an ONNX model",
-    ".pt2": "a PyTorch program",
-    ".pt": "a PyTorch file",
-    ".pth": "a PyTorch file",
-    ".pb": "a TensorFlow graph",
-    ".tflite": "a LiteRT model",
-}
-_OWN_SCALING = ("Rescaling", "Normalization", "TrueDivide", "Divide", "Multiply", "Subtract")
-_NEAR_INPUT = 6
+_TORCH_FILES = (".pt2", ".pt", ".pth", ".safetensors")
+_FOREIGN_FILES = (".onnx", *_TORCH_FILES, ".pb", ".tflite", ".json")
+_IN_FOLDERS = ("saved_model.pb", "model.json", "config.json")
+_TORCH_KINDS = ("pt2", "torchscript", "state_dict", "safetensors", "hub")
 
 
 def looks_like_file(text: str) -> bool:
@@ -41,7 +41,7 @@ def looks_like_file(text: str) -> bool:
     return (
         path.suffix.lower() in (*_KERAS_FILES, *_FOREIGN_FILES)
         or len(path.parts) > 1
-        or (path / "saved_model.pb").is_file()
+        or any((path / name).is_file() for name in _IN_FOLDERS)
     )
 
 
@@ -50,45 +50,57 @@ def from_model(
     name: str | None = None,
     layer: str | None = None,
     *,
-    preprocessing: Preprocessing | None = None,
+    preprocessing: Given | None = None,
     size_px: int | None = None,
 ) -> tuple[Backbone, "keras.Model"]:
-    """Spec and embedding model of any Keras model; the given model is copied, not changed.
+    """Spec and embedding model of any network; what is given is copied, not changed.
 
-    The classifier at its end is cut off: the embedding is what its last Dense layer got. A
-    model that ends in a map gets a global average pooling, one that ends in pooling or
-    flatten stays as it is.
+    The classifier at its end is cut off: the embedding is what its last Dense layer, or the
+    convolution that stands for one, got. A network that ends in a map gets a global average
+    pooling, one that ends in pooling or flatten stays as it is.
 
     Args:
-        model: Functional or Sequential, one RGB input; or a `.keras` or whole-model `.h5` file.
-        name: of the backbone; the model's own when None.
+        model: Functional or Sequential, one RGB input; or the path of a network: `.keras`,
+            `.h5`, `.onnx`, `.pt2`, TorchScript `.pt`, `.pb`, `.tflite`, the `model.json` of
+            TensorFlow.js, or the folder of a SavedModel.
+        name: of the backbone; the file's or the model's own when None.
         layer: name of the layer whose output is the embedding, instead of the automatic cut.
-        preprocessing: put in front. None: the model takes RGB in [0, 255] as it is, and a
-            warning is logged when nothing near its input scales them.
-        size_px: side the pictures are resized to, for a model that takes any size.
+        preprocessing: put in front: "none", "unit" ([0, 1]), "tf" ([-1, 1]), "torch", "caffe",
+            or (mean, deviation) of pixels in [0, 255]. None: what the file says; if it says
+            nothing the network takes RGB in [0, 255] as it is, and a warning is logged when
+            nothing near its input scales them.
+        size_px: side the pictures are resized to, for a network that takes any size.
 
     Raises:
-        BackboneError: not a model, or one that cannot be copied, cut or fed with RGB.
+        BackboneError: not a network, or one that cannot be converted, copied, cut or fed with
+            RGB; weights without their network.
+        WeightsError: a file that cannot be read.
+        MissingExtraError: the package that reads such files is not installed.
 
     Example::
 
-        spec, model = from_model("my_classifier.keras")
+        spec, model = from_model("resnet18.onnx", preprocessing="torch")
         model.predict(pixels)        # (n, any, any, 3) RGB in [0, 255] → (n, spec.width)
     """
+    chosen = None if preprocessing is None else to_preprocessing(preprocessing)
+    source = _open(Path(model)) if isinstance(model, (str, Path)) else model
+
     import keras
 
-    from tlkeras.backbones.graft import features_of, flatten
+    from tlkeras.backbones.graft import embedding_cut, flatten, one_output
     from tlkeras.backbones.graph import finish
     from tlkeras.backbones.preprocess import preprocess, resize
 
-    source = _open(Path(model)) if isinstance(model, (str, Path)) else model
-    label = name or (Path(model).stem if isinstance(model, (str, Path)) else _name(source))
-    height, width, resizes_itself = _frame(source, label, size_px)
-    if preprocessing is None:
-        _warn_without_scaling(source, label)
-    mode = preprocessing or "none"
+    label = name or (_stem(Path(model)) if isinstance(model, (str, Path)) else _name(source))
+    frame.check_graph(source, label)
+    report = _report(source)
+    found = _said(report)
+    classes = len(report.labels) if report and report.labels else None
+    source = one_output(source, layer, classes)
+    height, width, resizes_itself = frame.sides(source, label, size_px, found.size_px)
+    mode = _mode(chosen, found, source, label)
     image = keras.Input((None, None, 3), dtype="float32", name="image")
-    taken = {"image", "embedding", "embedding_pool"}
+    taken = {"image", "embedding", "embedding_pool", "embeddings"}
     pixels = image
     if not resizes_itself:
         pixels = resize(pixels, height, width)
@@ -96,7 +108,8 @@ def from_model(
     if mode != "none":
         taken |= {"rescale", "flip"}
     flat = keras.Model(image, flatten(source, preprocess(pixels, mode), taken), name=source.name)
-    built = finish(image, features_of(flat, layer), label)
+    end = embedding_cut(flat, layer, classes)
+    built = finish(image, end.features, label)
     spec = Backbone(
         name=label,
         application="",
@@ -104,6 +117,8 @@ def from_model(
         width=int(built.output_shape[-1]),
         preprocessing=mode,
         parameters=int(built.count_params()),
+        labels=report.labels if report else (),
+        notes=tuple(_notes(report, chosen, found, end.removed)),
     )
     return spec, built
 
@@ -112,110 +127,151 @@ def _name(model: "keras.Model") -> str:
     return str(getattr(model, "name", type(model).__name__))
 
 
-def _open(path: Path) -> "keras.Model":
-    import keras
+def _stem(path: Path) -> str:
+    """The file's name; the folder's, where every file of the kind has the same name."""
+    path = path.resolve()
+    return path.parent.name if path.name in _IN_FOLDERS else path.stem
 
+
+def _open(path: Path) -> "keras.Model":
     _check_path(path)
+    if path.suffix.lower() not in _KERAS_FILES:
+        return _convert(path)
     try:
-        return keras.models.load_model(path, compile=False, safe_mode=True)
-    except Exception as err:  # Keras and h5py raise a dozen kinds for a file they cannot open
-        reason = (str(err).strip() or type(err).__name__).splitlines()[0].split(". ")[0]
-        raise WeightsError(
-            f"Expected a Keras model, got {path}, which does not open ({reason[:200]}). "
-            f"{_advice(str(err))}"
-        ) from err
+        return keras_file.open_keras(path)
+    except WeightsError:
+        # Keras 3 refuses many files of Keras 2, among them all that have its DepthwiseConv2D.
+        if not _is_keras_2(path):
+            raise
+        return _convert(path)
 
 
 def _check_path(path: Path) -> None:
-    foreign = _FOREIGN_FILES.get(path.suffix.lower())
     if path.is_dir():
-        foreign = "a SavedModel" if (path / "saved_model.pb").exists() else "a folder"
-    if foreign:
+        return
+    if path.suffix.lower() not in (*_KERAS_FILES, *_FOREIGN_FILES) or path.name.endswith(
+        ".weights.h5"
+    ):
         raise BackboneError(
-            f"Expected a .keras or .h5 file of a Keras model, got {path}, {foreign}, which this "
-            "version does not import. Convert it to Keras first and give the .keras file."
-        )
-    if path.suffix not in _KERAS_FILES or path.name.endswith(".weights.h5"):
-        raise BackboneError(
-            f"Expected a .keras or .h5 file of a whole Keras model, got {path}. For a file of "
-            "weights name its backbone and give the file as weights=…"
+            f"Expected a file of a whole Keras model ({' '.join(_KERAS_FILES)}) or of a network "
+            f"to import ({' '.join(_FOREIGN_FILES)}), got {path}. For a file of weights name its "
+            "backbone and give the file as weights=…"
         )
     if not path.is_file():
         raise BackboneError(
-            f"Expected a file with a Keras model, got {path}, which is not there. Check the path."
+            f"Expected a file with a network, got {path}, which is not there. Check the path."
         )
 
 
-def _advice(problem: str) -> str:
-    if "ambda" in problem or "marshal" in problem:
-        return (
-            "It has a Lambda layer, which stores Python code and is not run here: replace it by "
-            "a Keras layer in the program that made the file, and save again."
-        )
-    if "Could not locate" in problem or "Unknown layer" in problem:
-        return "It needs a class of its author's: import that, load it, and give the model."
-    if "No model config" in problem:
-        return "It holds only weights: name its backbone and give the file as weights=…"
-    return "It is cut short or something else: save or download it again."
+def _convert(path: Path) -> "keras.Model":
+    """The network in a foreign file as a Keras model, proven against its source."""
+    import converters
+    from converters.kinds import kind_of
+
+    with _explained(path):
+        kind = kind_of(path)
+        if kind == "onnx":
+            return converters.onnx_to_keras(path)
+        if kind in _TORCH_KINDS:
+            # Where both are loaded torch goes first: TensorFlow's libraries take over its own.
+            with suppress(ImportError):
+                import_module("torch")
+        if kind == "hub":
+            return import_module("converters.hub").hub_to_keras(path)
+        if kind in _TORCH_KINDS:
+            return converters.torch_to_keras(path)
+        folder = path.name.startswith("saved_model.") and path.is_file()
+        return converters.tf_to_keras(path.parent if folder else path)
 
 
-def _check_graph(model: "keras.Model", label: str) -> None:
-    import keras
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Errors of converters as ours, with their message."""
+    import converters
 
-    from tlkeras.backbones.graft import is_graph
-
-    if not isinstance(model, keras.Model):
+    try:
+        yield
+    except converters.MissingExtraError as err:
+        raise MissingExtraError(err.package, err.extra, f"Importing {path}") from err
+    except ModuleNotFoundError as err:
+        package = (err.name or "onnx").partition(".")[0]
+        extra = "torch" if package == "torch" else "convert"
+        raise MissingExtraError(package, extra, f"Importing {path}") from err
+    except converters.ArchitectureNeededError as err:
         raise BackboneError(
-            f"Expected a keras.Model or the path of one, got {type(model).__name__}. Give a "
-            "catalogue name, a Keras model, or a .keras file."
-        )
-    if not is_graph(model) or not model.built or not getattr(model, "inputs", None):
+            f"{err} A backbone is a whole network: make one with model = converters."
+            f"torch_to_keras({str(path)!r}, architecture=YourModule) and give the model; or name "
+            "the backbone of the catalogue that these are weights of, with weights=…"
+        ) from err
+    except converters.ReadError as err:
+        raise WeightsError(str(err)) from err
+    except converters.ConversionError as err:
+        raise BackboneError(str(err)) from err
+    except (ValueError, TypeError) as err:  # an input that cannot be guessed from a torch file
         raise BackboneError(
-            f"Expected a built Functional or Sequential Keras model, got '{label}' of the class "
-            f"{type(model).__name__}. Build it functionally: keras.Model(inputs, outputs), or "
-            "give a Sequential model its keras.Input."
-        )
+            f"{err} For {path} that is done in Python: convert it with converters.torch_to_keras "
+            "or tf_to_keras, and give the model."
+        ) from err
 
 
-def _frame(source: "keras.Model", label: str, size_px: int | None) -> tuple[int, int, bool]:
-    """Height and width that the model is fed with, and whether it resizes to them itself."""
-    from tlkeras.backbones.graft import leaves
+def _is_keras_2(path: Path) -> bool:
+    import converters
+    from converters.kinds import kind_of
 
-    _check_graph(source, label)
-    shape = tuple(source.inputs[0].shape)
-    if len(source.inputs) != 1 or len(source.outputs) != 1 or len(shape) != 4:
-        raise BackboneError(
-            f"Expected a model with one picture in and one output, got '{label}' with inputs "
-            f"{[tuple(i.shape) for i in source.inputs]} and {len(source.outputs)} outputs. Make "
-            "one with keras.Model(one_input, one_output)."
-        )
-    if shape[-1] != 3:
-        raise BackboneError(
-            f"Expected a model for RGB pictures (n, h, w, 3), got '{label}' for {shape}. Put "
-            "layers in front of it that turn 3 channels into its own, for example "
-            f"keras.layers.Conv2D({shape[-1]}, 1), and give the whole as a new model."
-        )
-    first = next(iter(leaves(source)), None)
-    if first is not None and type(first).__name__ == "Resizing":
-        return first.height, first.width, True
-    fixed = {side for side in shape[1:3] if side is not None}
-    if size_px is not None and fixed and fixed != {size_px}:
-        raise BackboneError(
-            f"Expected pictures of {shape[1]} x {shape[2]} px, the only size that '{label}' "
-            f"takes, got size_px={size_px}. Leave size_px out."
-        )
-    side = size_px or _DEFAULT_PX
-    return shape[1] or side, shape[2] or side, False
+    try:
+        return kind_of(path) in ("keras2", "keras2_h5")
+    except converters.ConversionError:
+        return False
 
 
-def _warn_without_scaling(source: "keras.Model", label: str) -> None:
-    from tlkeras.backbones.graft import leaves
+def _report(source: "keras.Model") -> "ImportReport | None":
+    """What its import found out, for a network that was imported in this process."""
+    import converters
 
-    near = [type(operation).__name__ for operation in leaves(source)][:_NEAR_INPUT]
-    if not set(near) & set(_OWN_SCALING):
-        _LOG.warning(
-            "%s: no Rescaling or Normalization near its input, so that it gets pixels in "
-            "[0, 255]; if it was trained on other values, say preprocessing='tf', 'torch' or "
-            "'caffe', or preprocessing='none' if this is right",
-            label,
-        )
+    try:
+        return converters.import_report(source)
+    except converters.NoReportError:
+        return None
+
+
+def _said(report: "ImportReport | None") -> Said:
+    if report is None:
+        return Said()
+    image = {k: v for k, v in report.metadata.items() if k.startswith("Image.")}
+    return said({**image, **report.preprocessing}, fractions=report.kind == "timm")
+
+
+def _mode(
+    chosen: Preprocessing | None, found: Said, source: "keras.Model", label: str
+) -> Preprocessing:
+    """What the user says, else what the file says, else nothing."""
+    if chosen is not None:
+        return chosen
+    if found.preprocessing is not None:
+        return found.preprocessing
+    frame.warn_without_scaling(source, label)
+    return "none"
+
+
+def _notes(
+    report: "ImportReport | None",
+    chosen: Preprocessing | None,
+    found: Said,
+    removed: tuple[str, ...],
+) -> Iterator[str]:
+    """What a user should know of an imported network, a sentence each."""
+    if report is None:
+        return
+    agreement = "its answers were not compared with the source's"
+    if report.parity is not None:
+        agreement = f"its answers agree with the source's within {report.parity.max_rel:.1e}"
+    yield f"imported {Path(report.source).name} ({report.kind}): {agreement}"
+    if removed:
+        names = "', '".join(removed)
+        yield f"cut off the old classifier '{names}' and what follows it"
+    if found.unread and chosen is None:
+        yield f"the file says of its pixels {found.unread}, which is not understood"
+    if found.preprocessing is not None and chosen is None:
+        yield f"preprocessing {found.preprocessing}, as the file says"
+    if found.preprocessing is not None and chosen not in (None, found.preprocessing):
+        yield f"preprocessing {chosen}, as you said; the file says {found.preprocessing}"

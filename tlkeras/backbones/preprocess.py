@@ -1,16 +1,19 @@
 """The preprocessing that belongs to the weights, as plain Keras layers inside the model.
 
     none    as it is: the network carries its own scaling
+    unit    [0, 255] → [0, 1]
     tf      [0, 255] → [-1, 1]
     torch   [0, 1], then ImageNet mean and deviation of each channel
     caffe   RGB → BGR, then ImageNet mean of each channel subtracted
+    Scaling mean and deviation of each channel, as a file or a user says them
 
 The arithmetic is `keras.applications.imagenet_utils.preprocess_input`'s.
 """
 
 import keras
+import numpy as np
 
-from tlkeras.backbones.spec import Preprocessing
+from tlkeras.backbones.spec import MODES, Preprocessing, Scaling
 
 _MEAN = (0.485, 0.456, 0.406)
 _DEVIATION = (0.229, 0.224, 0.225)
@@ -46,17 +49,45 @@ def preprocess(x: keras.KerasTensor, mode: Preprocessing) -> keras.KerasTensor:
     """
     if mode == "none":
         return x
-    if mode == "tf":
-        return _rescale(x, 1 / 127.5, -1.0)
-    if mode == "torch":
-        scale = [1 / (255 * deviation) for deviation in _DEVIATION]
-        offset = [-mean / deviation for mean, deviation in zip(_MEAN, _DEVIATION, strict=True)]
-        return _rescale(x, scale, offset)
-    return _rescale(keras.ops.flip(x, axis=-1), 1.0, [-mean for mean in _CAFFE_MEAN_BGR])
-
-
-def _rescale(
-    x: keras.KerasTensor, scale: float | list[float], offset: float | list[float]
-) -> keras.KerasTensor:
+    bgr, scale, offset = affine(mode)
+    if bgr:
+        x = keras.ops.flip(x, axis=-1)
     # float32 whatever the global policy: 255 levels do not survive float16 arithmetic.
     return keras.layers.Rescaling(scale, offset=offset, dtype="float32", name="rescale")(x)
+
+
+def affine(mode: Preprocessing) -> tuple[bool, float | list[float], float | list[float]]:
+    """Whether channels are turned to BGR; then the factor and the summand of each, or of all.
+
+    >>> affine("tf") == (False, 1 / 127.5, -1.0)
+    True
+    """
+    if isinstance(mode, Scaling):
+        scale = [1 / deviation for deviation in mode.deviation]
+        offset = [-m / deviation for m, deviation in zip(mode.mean, mode.deviation, strict=True)]
+        return mode.bgr, scale, offset
+    if mode == "tf":
+        return False, 1 / 127.5, -1.0
+    if mode == "torch":
+        scale = [1 / (255 * deviation) for deviation in _DEVIATION]
+        return False, scale, [-m / d for m, d in zip(_MEAN, _DEVIATION, strict=True)]
+    if mode == "caffe":
+        return True, 1.0, [-mean for mean in _CAFFE_MEAN_BGR]
+    return False, 1 / 255 if mode == "unit" else 1.0, 0.0
+
+
+def named(scaling: Scaling) -> Preprocessing:
+    """The mode that does the same as a Scaling within rounding; the Scaling where none does.
+
+    >>> named(Scaling((127.5, 127.5, 127.5), (127.5, 127.5, 127.5)))
+    'tf'
+    """
+    for mode in MODES:
+        bgr, scale, offset = affine(mode)
+        mine = affine(scaling)
+        if mine[0] == bgr and all(
+            np.allclose(a, b, rtol=2e-3, atol=2e-3 * np.max(scale))
+            for a, b in ((mine[1], scale), (mine[2], offset))
+        ):
+            return mode
+    return scaling

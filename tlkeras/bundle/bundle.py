@@ -23,6 +23,14 @@ HISTORY, DATA, VERSIONS, CARD = "history.csv", "data.csv", "versions.json", "REA
 FILES = (MODEL, LABELS, RECIPE, METRICS, HISTORY, DATA, VERSIONS, CARD)
 
 
+class ScalingFacts(TypedDict):
+    """(pixels in [0, 255] - mean) / deviation, for each channel; with `bgr` blue comes first."""
+
+    mean: list[float]
+    deviation: list[float]
+    bgr: bool
+
+
 class BackboneFacts(TypedDict):
     """What a run folder says of its backbone."""
 
@@ -31,7 +39,7 @@ class BackboneFacts(TypedDict):
     weights: str
     size_px: int
     width: int
-    preprocessing: Literal["none", "tf", "torch", "caffe"]
+    preprocessing: Literal["none", "unit", "tf", "torch", "caffe"] | ScalingFacts
     licence: str
     embedding_layer: str
     fine_tuned: bool

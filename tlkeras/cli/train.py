@@ -3,10 +3,12 @@
 import json as json_text
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import tlkeras as tl
+from tlkeras.backbones.spec import Given
 from tlkeras.cli import out
-from tlkeras.errors import BundleError, RecipeError
+from tlkeras.errors import BackboneError, BundleError, RecipeError
 
 
 @dataclass(frozen=True)
@@ -20,11 +22,19 @@ class Choice:
     recipe: Path | None
     knobs: tuple[str, ...]
     seed: int
+    preprocessing: str | None = None
 
     def to_recipe(self) -> tl.Recipe:
         """The recipe file, with the knobs and the seed of the command line laid over it."""
         recipe = tl.Recipe.load(self.recipe) if self.recipe else tl.Recipe()
         return recipe.replace(**{"seed": self.seed, **dict(map(_knob, self.knobs))})
+
+    def scaling(self) -> Given | None:
+        """`--preprocessing` as a mode, or as mean and deviation around a slash."""
+        mean, slash, deviation = (self.preprocessing or "").partition("/")
+        if not slash:
+            return cast(Given | None, self.preprocessing)  # a wrong name is told with close ones
+        return _numbers(mean), _numbers(deviation)
 
     def depth(self) -> str | int | float | None:
         """`--unfreeze` as a count, a fraction or a layer's name."""
@@ -53,6 +63,7 @@ def run(data: Path, to: Path | None, choice: Choice, force: bool, json: bool) ->
         weights=weights,
         head=choice.head,
         recipe=choice.to_recipe(),
+        preprocessing=choice.scaling(),
     )
     depth = choice.depth()
     out.load_quietly("tensorflow")
@@ -73,6 +84,17 @@ def run(data: Path, to: Path | None, choice: Choice, force: bool, json: bool) ->
     out.line(f"\nThe run is in {path}. Next:")
     out.line(f"  tlkeras predict {path} PICTURE...")
     out.line(f"  tlkeras export {path} serve/{path.name}/1")
+
+
+def _numbers(text: str) -> float | list[float]:
+    try:
+        numbers = [float(number) for number in text.split(",")]
+    except ValueError as err:
+        raise BackboneError(
+            f"A mean and a deviation are numbers, one or three with commas between. Received: "
+            f"{text!r}. Write for example 127.5/127.5."
+        ) from err
+    return numbers[0] if len(numbers) == 1 else numbers
 
 
 def _knob(text: str) -> tuple[str, object]:

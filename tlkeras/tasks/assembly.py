@@ -1,12 +1,12 @@
 """Backbone and head put together, and taken apart again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tlkeras.backbones import catalogue, imported
-from tlkeras.backbones.spec import Backbone
+from tlkeras.backbones.spec import Backbone, Preprocessing
 
 if TYPE_CHECKING:
     import keras
@@ -16,10 +16,19 @@ EMBEDDING = "embedding"
 
 @dataclass(frozen=True)
 class BackboneSource:
-    """Where a backbone comes from: a catalogue name with weights, a model, or a model file."""
+    """Where a backbone comes from: a catalogue name with weights, a model, or a model file.
+
+    Attributes:
+        origin: the name, the model, or the file's path.
+        weights: of a catalogue backbone.
+        preprocessing: in front of the network; None: the catalogue's, or what the file says.
+        known: what was known of a model that comes from a run folder.
+    """
 
     origin: "str | Path | keras.Model"
     weights: str | Path | None
+    preprocessing: Preprocessing | None = None
+    known: Backbone | None = None
 
     def __post_init__(self) -> None:
         self.spec()  # a wrong name is known at once, without loading TensorFlow
@@ -27,7 +36,8 @@ class BackboneSource:
     def spec(self) -> Backbone | None:
         """The catalogue's spec; None for a model or a model file."""
         if isinstance(self.origin, str) and not imported.looks_like_file(self.origin):
-            return catalogue.find(self.origin)
+            spec = catalogue.find(self.origin)
+            return replace(spec, preprocessing=self.preprocessing or spec.preprocessing)
         return None
 
     def build(self, seed: int = 0) -> tuple[Backbone, "keras.Model"]:
@@ -37,7 +47,8 @@ class BackboneSource:
             from tlkeras.backbones.build import build
 
             return spec, build(spec, self.weights, seed=seed)
-        return imported.from_model(self.origin)
+        found, model = imported.from_model(self.origin, preprocessing=self.preprocessing)
+        return self.known or found, model
 
     @property
     def label(self) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from tlkeras.backbones.spec import Backbone
+from tlkeras.backbones.spec import Backbone, Given, to_preprocessing
 from tlkeras.data.decode import Source
 from tlkeras.data.folder import ImageFolder
 from tlkeras.data.picture import Part
@@ -19,6 +19,7 @@ from tlkeras.progress import Progress, of, shown
 from tlkeras.tasks import answers, run_folder
 from tlkeras.tasks.assembly import BackboneSource, head_of
 from tlkeras.tasks.fitted import Fitted, columns_of, fit_head, recorded_part, tune_backbone
+from tlkeras.tasks.own_network import look_at
 from tlkeras.tasks.predictions import Predictions
 from tlkeras.training.finetune import Tuned
 from tlkeras.training.probe import HeadKind, Probe, check_head
@@ -35,15 +36,21 @@ class ImageClassifier:
 
     Args:
         backbone: a catalogue name ("MobileNetV2", "MobileNetV2-0.35"; `tlkeras backbones`
-            lists them), a keras.Model, or the path of one (.keras, .h5).
+            lists them), a keras.Model, or the path of a network: .keras, .h5, .onnx, .pt2,
+            TorchScript, SavedModel, .pb, .tflite, model.json of TensorFlow.js. Its old
+            classifier is cut off.
         weights: "default" (the backbone's own), "imagenet", "builtin", a weights file, or None
             for an untrained backbone.
         head: "linear" (softmax regression solved to its optimum), "mlp" (a hidden layer with
             dropout), or a list of Keras layers.
         recipe: every other knob.
+        preprocessing: what the backbone was trained on: "none" (pixels in [0, 255]), "unit"
+            ([0, 1]), "tf" ([-1, 1]), "torch" or "caffe" (ImageNet's mean, and deviation), or
+            (mean, deviation) in pixel units. None: the catalogue's, or what the file says. A
+            network of your own is checked with the first training pictures; see `decisions`.
 
     Raises:
-        BackboneError: the name is unknown; the message lists close ones.
+        BackboneError: the name or the preprocessing is unknown; the message lists close ones.
 
     Example::
 
@@ -60,9 +67,11 @@ class ImageClassifier:
         weights: str | Path | None = "default",
         head: HeadKind = "linear",
         recipe: Recipe | None = None,
+        preprocessing: Given | None = None,
     ) -> None:
         check_head(head)
-        self.source = BackboneSource(backbone, weights)
+        chosen = None if preprocessing is None else to_preprocessing(preprocessing)
+        self.source = BackboneSource(backbone, weights, chosen)
         self.head = head
         self.recipe = recipe or Recipe()
         self._fitted: Fitted | None = None
@@ -201,7 +210,7 @@ class ImageClassifier:
         """
         fitted, source, head, recipe = run_folder.load(Path(folder))
         classifier = cls(source.origin, weights=source.weights, head=head, recipe=recipe)
-        classifier._fitted = fitted
+        classifier.source, classifier._fitted = source, fitted
         return classifier
 
     def export(self, path: str | Path) -> Path:
@@ -256,7 +265,11 @@ class ImageClassifier:
 
     def _fit_head(self, data: ImageFolder, show: Progress) -> tuple[Fitted, Probe]:
         spec, extract = self._pretrained()
-        return fit_head(spec, extract, data, self.head, self.recipe, show)
+        # The catalogue's preprocessing is known; that of any other network is looked at.
+        found = look_at(spec, extract, data) if self.source.spec() is None else []
+        fitted, probe = fit_head(spec, extract, data, self.head, self.recipe, show)
+        fitted.decisions[:0] = found
+        return fitted, probe
 
     def _pretrained(self) -> tuple[Backbone, Extractor]:
         """The backbone with its pretrained weights: the one at hand, or built again."""

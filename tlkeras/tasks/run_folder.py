@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Literal
 
 from tlkeras.backbones.hashing import fingerprint
-from tlkeras.backbones.spec import Backbone
+from tlkeras.backbones.spec import Backbone, Mode, Preprocessing, Scaling, to_preprocessing
 from tlkeras.bundle import read, write
-from tlkeras.bundle.bundle import Bundle, HeadFacts
+from tlkeras.bundle.bundle import Bundle, HeadFacts, ScalingFacts
 from tlkeras.errors import BackboneError
 from tlkeras.tasks.assembly import EMBEDDING, BackboneSource, backbone_of
 from tlkeras.tasks.fitted import Fitted
@@ -39,7 +39,7 @@ def to_bundle(fitted: Fitted, source: BackboneSource, head: HeadKind, recipe: Re
             "weights": source.weights_name,
             "size_px": spec.size_px,
             "width": spec.width,
-            "preprocessing": spec.preprocessing,
+            "preprocessing": _preprocessing_to_facts(spec.preprocessing),
             "licence": spec.licence,
             "embedding_layer": EMBEDDING,
             "fine_tuned": fitted.fine_tuned,
@@ -76,7 +76,7 @@ def load(folder: Path) -> tuple[Fitted, BackboneSource, HeadKind, Recipe]:
         application="",
         size_px=facts["size_px"],
         width=facts["width"],
-        preprocessing=facts["preprocessing"],
+        preprocessing=to_preprocessing(facts["preprocessing"]),
         licence=facts["licence"],
     )
     fitted = Fitted(
@@ -91,18 +91,30 @@ def load(folder: Path) -> tuple[Fitted, BackboneSource, HeadKind, Recipe]:
         metrics=bundle.metrics,
         decisions=list(decided["decisions"]),
     )
-    return fitted, _source(bundle), _head_from_facts(bundle.head), Recipe.from_dict(bundle.recipe)
+    return (
+        fitted,
+        _source(bundle, spec),
+        _head_from_facts(bundle.head),
+        Recipe.from_dict(bundle.recipe),
+    )
 
 
-def _source(bundle: Bundle) -> BackboneSource:
+def _source(bundle: Bundle, spec: Backbone) -> BackboneSource:
     facts = bundle.backbone
     weights = None if facts["weights"] == "untrained" else facts["weights"]
     if facts["in_catalogue"]:
         try:
-            return BackboneSource(facts["name"], weights)
+            return BackboneSource(facts["name"], weights, spec.preprocessing)
         except BackboneError:  # a catalogue entry of another release
             pass
-    return BackboneSource(backbone_of(bundle.model), "default")
+    return BackboneSource(backbone_of(bundle.model), "default", known=spec)
+
+
+def _preprocessing_to_facts(preprocessing: Preprocessing) -> Mode | ScalingFacts:
+    if not isinstance(preprocessing, Scaling):
+        return preprocessing
+    mean, deviation = list(preprocessing.mean), list(preprocessing.deviation)
+    return {"mean": mean, "deviation": deviation, "bgr": preprocessing.bgr}
 
 
 def _head_to_facts(head: HeadKind, chosen: dict[str, float]) -> HeadFacts:
