@@ -13,6 +13,7 @@ from converters.onnx_to_keras.fuse.dense import fuse_dense
 from converters.onnx_to_keras.fuse.global_pool import fuse_global_pool
 from converters.onnx_to_keras.fuse.group_norm import fuse_group_norm
 from converters.onnx_to_keras.fuse.layer_norm import fuse_layer_norm
+from converters.onnx_to_keras.fuse.lrn import fuse_lrn
 from converters.onnx_to_keras.fuse.quantised import drop_rounding
 from converters.onnx_to_keras.fuse.shuffle import fuse_shuffle
 from converters.onnx_to_keras.fuse.swap import fuse_swap
@@ -25,6 +26,7 @@ RULES: tuple[Callable[[Graph], Graph], ...] = (
     fuse_gelu,
     fuse_layer_norm,
     fuse_group_norm,
+    fuse_lrn,
     fuse_shuffle,
     fuse_global_pool,
     fuse_swap,  # before attention: it is how the key is turned

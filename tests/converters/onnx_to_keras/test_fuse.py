@@ -158,6 +158,31 @@ def test_of_rounding_pairs_only_the_range_stays():
     assert [kind for kind in kinds if kind not in ("Clip", "Maximum", "Minimum")] == ["ReLU"]
 
 
+def test_local_response_normalisation_is_one_step_without_transposes():
+    steps = [
+        node("Conv", ["x", "c.weight"], ["c"]),
+        node("Mul", ["c", "c"], ["s"]),
+        node("Unsqueeze", ["s", "one"], ["u"]),
+        node("Pad", ["u", "pads"], ["p"]),
+        node("AveragePool", ["p"], ["a"], kernel_shape=[3, 1, 1]),
+        node("Squeeze", ["a", "one"], ["q"]),
+        node("Mul", ["q", "alpha"], ["m"]),
+        node("Add", ["m", "k"], ["d"]),
+        node("Pow", ["d", "beta"], ["w"]),
+        node("Div", ["c", "w"], ["y"]),
+    ]
+    weights = {
+        "c.weight": normal(5, 6, 2, 2),
+        "one": np.array([1], np.int64),
+        "pads": np.array([0, 0, 1, 0, 0, 0, 0, 1, 0, 0], np.int64),
+        "alpha": _scalar(0.5),
+        "k": _scalar(1.5),
+        "beta": _scalar(0.75),
+    }
+    kinds = _single(steps, weights)
+    assert not {"Transpose", "AveragePooling3D", "Reshape"}.intersection(kinds)
+
+
 def test_global_pooling_and_flatten_are_one_layer():
     steps = [
         node("Conv", ["x", "c.weight"], ["c"]),
