@@ -13,7 +13,6 @@ from __future__ import annotations
 from converters.onnx_to_keras.fuse.pattern import View, near, replaced, sources
 from converters.onnx_to_keras.graph import Graph, Node
 
-
 _UNPADDED, _ONES = [0] * 6, [1] * 3
 
 
