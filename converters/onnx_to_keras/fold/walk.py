@@ -30,7 +30,6 @@ ShapeOf = Callable[[Node, list[Value | Constant | None]], list[Value] | None]
 _MOST_ELEMENTS = 2**28  # of one value for one sample; a gigabyte of float32
 _MOST_FOLDED = 2**24  # of a folded array, unless its inputs are as large
 _RANDOM = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli")
-_KEPT = ("Expand", "Tile")  # of a constant to the batch: a class token stays a weight
 _MOST_RANK = 12
 _RECURRENT = ("LSTM", "GRU", "RNN")
 
@@ -184,8 +183,6 @@ class _Fold:
             first, second = (self.measure(node, shape) for shape in self.values[names[0]].shapes)
             return self.enter_pairs(node, [(first, second)])
         if not all(name in self.constants or name in self.pairs for name in names):
-            return False
-        if node.op in _KEPT and names[0] in self.constants:
             return False
         if any(name in self.constants and self.constants[name].trainable for name in names):
             return False

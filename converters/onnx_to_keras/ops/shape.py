@@ -165,13 +165,15 @@ def expand(build: Build, x: Operand, *, shape: Sequence[int]) -> KerasTensor:
     shape = [1] * max(-missing, 0) + shape
     repeats = [n if old == 1 and n > 1 else 1 for n, old in zip(shape, have, strict=False)]
     follows = [a for a, n in enumerate(shape) if n == -1 and have[a] is not None]
-    if follows and (follows != [0] or have[0] != 1):
-        raise build.fail("only the first axis to follow the batch", "Export with a fixed batch.")
+    if len(follows) > 1 or any(have[axis] != 1 for axis in follows):
+        raise build.fail("one axis to follow the batch", "Export with a fixed batch.")
     if follows:
-        if tensor.dtype == "bool":
-            return K.tile(K.logical_or(tensor, build.batch_zeros(len(have), "bool")), repeats)
+        column = tuple(-1 if axis == follows[0] else 1 for axis in range(len(have)))
         kind = keras.backend.standardize_dtype(tensor.dtype)
-        tensor = sum_of(build.batch_zeros(len(have), kind), tensor)
+        zeros = K.reshape(build.batch_zeros(1, kind), column)
+        if kind == "bool":
+            return K.tile(K.logical_or(tensor, zeros), repeats)
+        tensor = sum_of(zeros, tensor)
     if 0 in shape:
         return K.broadcast_to(tensor, tuple(shape))
     return K.tile(tensor, repeats) if any(n != 1 for n in repeats) else tensor

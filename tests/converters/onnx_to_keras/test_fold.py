@@ -150,3 +150,48 @@ def test_half_and_double_precision_become_float32():
     graph = fold(parse(proto))
     assert graph.values["y"].dtype == np.float32
     assert graph.constants["w"].value.dtype == np.float32
+
+
+def test_a_state_of_zeros_is_left_out_however_it_is_made():
+    proto = model(
+        [
+            node("Shape", ["x"], ["s"]),
+            node("Slice", ["s", "from", "to"], ["n"]),
+            node("Concat", ["one", "n", "four"], ["size"], axis=0),
+            node("Expand", ["zero", "size"], ["state"]),
+            node("Transpose", ["x"], ["t"], perm=[1, 0, 2]),
+            node("GRU", ["t", "w", "r", "", "", "state"], ["y"], hidden_size=4),
+        ],
+        {"x": ["N", 5, 3]},
+        ["y"],
+        {
+            "from": _int(0),
+            "to": _int(1),
+            "one": _int(1),
+            "four": _int(4),
+            "zero": np.array(0, np.float32),
+            "w": normal(1, 12, 3),
+            "r": normal(1, 12, 4),
+        },
+    )
+    graph = fold(parse(proto))
+    assert [n.op for n in graph.nodes] == ["Transpose", "GRU"]
+    assert graph.nodes[1].inputs[5] == ""
+
+
+def test_what_is_repeated_along_the_batch_may_lie_on_any_axis():
+    import converters
+
+    proto = model(
+        [
+            node("Shape", ["x"], ["s"]),
+            node("Slice", ["s", "from", "to"], ["n"]),
+            node("Concat", ["two", "n"], ["size"], axis=0),
+            node("Expand", ["row", "size"], ["e"]),
+            node("MatMul", ["e", "x"], ["y"]),
+        ],
+        {"x": ["N", 3]},
+        ["y"],
+        {"from": _int(0), "to": _int(1), "two": _int(2), "row": np.float32([[1.5], [-2]])},
+    )
+    converters.onnx_to_keras(proto)  # raises when the answers differ
