@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 EXTRAS := dev,demo,plots,convert
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 .PHONY: demo test fast lint types architecture check lock clean
 
@@ -11,10 +12,10 @@ demo: $(READY)           ## train on real digits, export, send bytes to the Save
 	$(BIN)/tlkeras demo
 
 test: $(READY)           ## every test
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 fast: $(READY)           ## the tests that take seconds
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 lint: $(READY)
 	$(BIN)/ruff check .
