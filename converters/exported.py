@@ -77,8 +77,9 @@ def _inputs(model: Any) -> list[Any]:
 
 def _random(tensor: Any, batch: int, top: int | None, rng: np.random.Generator) -> np.ndarray:
     dtype = np.dtype("float32" if "float" in str(tensor.dtype) else tensor.dtype)
-    picture = _LARGE_PX if batch % 2 else _SMALL_PX
-    first = picture if len(tensor.shape) > 3 else _OPEN_LENGTH
+    first = _OPEN_LENGTH
+    if len(tensor.shape) == 4:
+        first = _LARGE_PX if batch % 2 else _SMALL_PX
     shape = [first + 7 * axis if size is None else size for axis, size in enumerate(tensor.shape)]
     shape[0] = tensor.shape[0] or batch
     if dtype.kind == "f":
