@@ -128,6 +128,9 @@ def _compare(network: Network, path: Path, model: Any) -> tuple[float, float]:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    # The file as it stands: ONNX Runtime 1.23 rewrites a Pad before an AveragePool wrongly, and
+    # then differs from itself by 7e-4 on AlexNet's response normalisation (dynamo's export).
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
     names = [entry.name for entry in session.get_inputs()]
     differences, spreads = [], []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import keras
@@ -103,8 +103,8 @@ class Build:
             own = self._layer_name(kind, [name for name in sources.values() if name])
             layer = kind(name=own, **config)
             result = _built(layer, inputs, arrays)
-            if origins and not any(found is None or found.trainable for found in origins.values()):
-                layer.trainable = False  # numbers that the source's training did not touch
+            if kind is not keras.layers.PReLU and _untrained(origins.values()):
+                layer.trainable = False  # a slope is learnt even if it is a single number
             if key is not None:
                 self._shared[key] = layer
         else:
@@ -333,6 +333,12 @@ def _built(
         _same_shape(name, array, tuple(variable.shape))
         variable.assign(array)
     return result
+
+
+def _untrained(origins: Iterable[Constant | None]) -> bool:
+    """Whether all of a layer's numbers are ones that the source's training did not touch."""
+    found = list(origins)
+    return bool(found) and all(entry is not None and not entry.trainable for entry in found)
 
 
 @dataclass(frozen=True)

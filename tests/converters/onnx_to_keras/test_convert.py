@@ -198,3 +198,14 @@ def test_numbers_that_are_no_weights_of_the_file_stay_frozen():
     proto.graph.node.insert(0, node("Constant", [], ["fixed"], value=table))
     imported = converters.onnx_to_keras(proto)
     assert [w.path for w in imported.trainable_weights] == ["fc/kernel"]
+
+
+def test_a_slope_of_one_number_trains_whatever_it_is_called():
+    proto = model(
+        [node("PRelu", ["x", "val_2"], ["y"])],
+        {"x": ["N", 3, 4, 5]},
+        ["y"],
+        {"val_2": np.full((1, 1, 1), 0.3, np.float32)},
+    )
+    imported = converters.onnx_to_keras(proto)
+    assert converters.import_report(imported).counts.trainable == 1
