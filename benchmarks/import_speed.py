@@ -4,7 +4,8 @@
 
 Each import runs in a process of its own, which has loaded its framework before the clock starts.
 Ours is the whole import: reading, building, comparison with ONNX Runtime at two batch sizes, and
-a gradient for every weight. onnx2tf writes nothing (`disable_model_save`) and compares nothing.
+a gradient for every weight; `unverified` is the same without the last two. onnx2tf writes nothing
+(`disable_model_save`, its other settings as they are) and compares nothing.
 `more` is the peak above what the process had before the import, in sizes of the file's weights.
 Without --onnx, a ResNet-50 of the import zoo is exported first (needs torch and timm).
 """
@@ -18,12 +19,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+ROUTES = ("converters", "unverified", "onnx2tf")
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--onnx", type=Path, help="the file to import")
 parser.add_argument("--rounds", type=int, default=3, help="how often each is run, by turns")
-parser.add_argument("--route", choices=["converters", "onnx2tf"], help=argparse.SUPPRESS)
+parser.add_argument("--route", choices=ROUTES, help=argparse.SUPPRESS)
 
 
 def peak_mb() -> float:
@@ -39,7 +43,7 @@ def measure(path: Path, route: str) -> dict[str, float]:
     import onnxruntime  # noqa: F401 - loaded before the clock starts
 
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])(np.zeros((1, 4), np.float32))
-    convert = by_converters if route == "converters" else by_onnx2tf()
+    convert = by_onnx2tf() if route == "onnx2tf" else by_converters(route == "converters")
     before, started, cpu = peak_mb(), time.perf_counter(), time.process_time()
     convert(path)
     return {
@@ -49,13 +53,13 @@ def measure(path: Path, route: str) -> dict[str, float]:
     }
 
 
-def by_converters(path: Path) -> None:
+def by_converters(verify: bool) -> Callable[[Path], object]:
     import converters
 
-    converters.onnx_to_keras(path)
+    return lambda path: converters.onnx_to_keras(path, verify=verify)
 
 
-def by_onnx2tf():
+def by_onnx2tf() -> Callable[[Path], object]:
     import onnx2tf
 
     def convert(path: Path) -> None:
@@ -63,7 +67,6 @@ def by_onnx2tf():
             input_onnx_file_path=str(path),
             disable_model_save=True,
             non_verbose=True,
-            not_use_onnxsim=True,
         )
 
     return convert
@@ -99,7 +102,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = (options.onnx or resnet50(Path(folder))).resolve()
         weights_mb = path.stat().st_size / 2**20
-        found: dict[str, list[dict[str, float]]] = {"converters": [], "onnx2tf": []}
+        found: dict[str, list[dict[str, float]]] = {route: [] for route in ROUTES}
         for _ in range(options.rounds):
             for route, rows in found.items():
                 rows.append(child(path, route))
@@ -112,7 +115,8 @@ def main() -> None:
             f"{route:<11} {medians['seconds']:6.1f} s   CPU {medians['cpu']:6.1f} s   "
             f"more {medians['more']:6.0f} MB = {medians['more'] / weights_mb:.1f} x weights"
         )
-    print(f"ratio of the seconds: {seconds['converters'] / seconds['onnx2tf']:.2f}")
+    for route in ROUTES[:2]:
+        print(f"{route} / onnx2tf: {seconds[route] / seconds['onnx2tf']:.2f} of its seconds")
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ def onnx_to_keras(
             source,
             report,
             tolerance=tolerance,
-            batch_sizes=(1, 3),  # the gradient is taken on the first
+            batch_sizes=(1, 2),  # the gradient is taken on the first
             allow_mismatch=allow_mismatch,
         )
     else:
