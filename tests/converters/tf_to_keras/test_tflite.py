@@ -36,6 +36,7 @@ def pictures(count: int, seed: int = 0) -> np.ndarray:
 @pytest.fixture(scope="module")
 def network() -> keras.Model:
     """A small picture network, asymmetric in every size, with BatchNorm to fold."""
+    keras.backend.clear_session()  # names in the file count what the process has built before
     image = keras.Input((11, 9, 3), name="image")
     out = keras.layers.Conv2D(8, 3, strides=2, padding="same", name="stem")(image)
     out = keras.layers.BatchNormalization(name="norm")(out)
