@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from converters.exported import Answers
+from converters.runtime import onnx_runtime
 
 
 def onnx_session(file: Path) -> Answers:
@@ -16,14 +17,7 @@ def onnx_session(file: Path) -> Answers:
         evaluator = ReferenceEvaluator(str(file))
         names = list(evaluator.input_names)
         return lambda fed: list(evaluator.run(None, dict(zip(names, fed, strict=True))))
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    # Weights are used as they are read: no second copy in the kernels' own layout, no arena.
-    options.add_session_config_entry("session.disable_prepacking", "1")
-    options.enable_cpu_mem_arena = False
-    session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    session = onnx_runtime(file)
     inputs = [entry.name for entry in session.get_inputs()]
     return lambda fed: [
         np.asarray(output) for output in session.run(None, dict(zip(inputs, fed, strict=True)))

@@ -18,7 +18,6 @@ from converters.errors import ConversionError, NodeError
 from converters.onnx_to_keras import names
 from converters.onnx_to_keras.graph import Graph, Node
 from converters.onnx_to_keras.layout import LaidOut
-from converters.onnx_to_keras.layout.orders import identity
 from converters.onnx_to_keras.registry import Constant, known_ops
 
 _FIXED = (keras.initializers.Zeros, keras.initializers.Ones, keras.initializers.Constant)
@@ -360,6 +359,3 @@ def _same_shape(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
 
 def _brief(attributes: Mapping[str, object]) -> str:
     return json.dumps({key: str(value)[:60] for key, value in attributes.items()})
-
-
-__all__ = ["Build", "Row", "identity"]

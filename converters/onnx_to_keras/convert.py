@@ -117,8 +117,8 @@ def _freed_or_fixed(
     """The model with a free batch; with the file's own where its graph allows no other."""
     try:
         return assemble(proto, ops, input_shapes, placeholders=placeholders, name=name), ()
-    except (NodeError, UnsupportedError) as err:
-        if not _has_fixed_batch(proto) or isinstance(err, UnsupportedError):
+    except NodeError as err:
+        if not _has_fixed_batch(proto):
             raise
         try:
             fixed = assemble(

@@ -63,11 +63,6 @@ class Value:
         """Shape with -1 where it grows with the batch."""
         return tuple(a if a == b else -1 for a, b in zip(*self.shapes, strict=True))
 
-    @property
-    def is_float(self) -> bool:
-        """Whether its elements are floating-point numbers."""
-        return bool(np.issubdtype(self.dtype, np.floating))
-
     def permuted(self, order: Iterable[int]) -> Value:
         """The value with its axes in another order."""
         order = tuple(order)

@@ -71,8 +71,8 @@ def of_node(name: str, op: str) -> str:
         parts = parts[:-1]
     kept = [
         part
-        for place, part in enumerate(parts)
-        if not any(following.startswith(f"{part}.") for following in parts[place + 1 : place + 2])
+        for part, following in zip(parts, [*parts[1:], ""], strict=False)
+        if not following.startswith(f"{part}.")
     ]
     text = readable("_".join(kept))
     return "" if not text or _NAMELESS.match(text) else text

@@ -14,6 +14,7 @@ from converters.onnx_to_keras.read import read
 from converters.parity.float32 import in_float32
 from converters.parity.inputs import InputSpec, onnx_inputs
 from converters.parity.network import Arrays, Network
+from converters.runtime import onnx_runtime
 
 if TYPE_CHECKING:
     import onnx
@@ -22,7 +23,6 @@ _Run = Callable[[Arrays], list[np.ndarray]]
 
 _THREADS = 2
 _LACKING = ("NOT_IMPLEMENTED", "is not a registered function", "No Op registered", "opset")
-_ONLY_ERRORS = 4  # ONNX Runtime writes warnings straight to the terminal
 
 
 def onnx_network(
@@ -83,20 +83,10 @@ def _runner(path: Path, names: list[str], specs: Sequence[InputSpec]) -> tuple[s
 
     try:
         import onnxruntime  # type: ignore[import-untyped,unused-ignore]
+
+        session = onnx_runtime(path, threads=_THREADS, optimised=False)
     except ImportError:
         return _reference_runner(onnx.load(path), names, specs)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = _THREADS
-    options.inter_op_num_threads = 1
-    options.log_severity_level = _ONLY_ERRORS
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    # It runs a few samples: a second, packed copy of the weights and an arena would not pay.
-    options.add_session_config_entry("session.disable_prepacking", "1")
-    options.enable_cpu_mem_arena = False
-    try:
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
     except Exception as err:  # pybind raises classes of its own, which onnxruntime does not name
         if any(words in str(err) for words in _LACKING):  # onnx's reference may have it
             return _reference_runner(onnx.load(path), names, specs)

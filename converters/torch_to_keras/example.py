@@ -68,9 +68,7 @@ def make_inputs(
     tensors = {name: _as_tensor(name, value) for name, value in named.items()}
     batches = {len(t) for t in tensors.values() if t.ndim}
     if batches == {1} and double:
-        tensors = {
-            n: t.repeat(BATCH, *[1] * (t.ndim - 1)) if t.ndim else t for n, t in tensors.items()
-        }
+        tensors = {name: _doubled(tensor) for name, tensor in tensors.items()}
     return Inputs(_on_device_of(module, tensors), _dynamic(tensors, input_shapes), by_keyword)
 
 

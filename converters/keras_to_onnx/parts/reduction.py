@@ -124,8 +124,3 @@ def last(g: Graph, x: Value, axes: Sequence[int]) -> Value:
     if others != sorted(others):
         others = sorted(others)
     return g.turned(x, (*others, *axes))
-
-
-def is_straight(x: Value) -> bool:
-    """Whether the value is stored as Keras has it."""
-    return x.flat is None and x.order == straight(x.rank)

@@ -55,6 +55,8 @@ class _Fold:
         self.pairs: dict[str, Pair] = {}
         self.alias: dict[str, str] = {}
         self.nodes: list[Node] = []
+        inputs = (name for node in graph.nodes for name in node.inputs if name)
+        self.asked_for = {*graph.outputs, *inputs}
 
     def run(self) -> Graph:
         for node in self.graph.nodes:
@@ -104,7 +106,6 @@ class _Fold:
         if step is not None and all(
             np.array_equal(array, first[0] + step * np.arange(batch))
             for array, batch in zip((first, second), PROBES, strict=True)
-            if len(array) == batch or not array.size
         ):
             attributes = {"start": first[0].item(), "step": step.item()}
             return replace(node, op="BatchRange", inputs=(), attributes=attributes)
@@ -112,13 +113,11 @@ class _Fold:
 
     def visit(self, node: Node) -> None:
         node = replace(node, inputs=tuple(self.alias.get(name, name) for name in node.inputs))
-        if node.op == "Dropout" and any(node.outputs[1:]):
-            mask = node.outputs[1]
-            if mask in self.graph.outputs or any(mask in n.inputs for n in self.graph.nodes):
-                raise NodeError(
-                    f"Expected a {node} whose mask nobody asks for, got one that is used. Export "
-                    "the network for inference: model.eval() in torch."
-                )
+        if node.op == "Dropout" and any(name in self.asked_for for name in node.outputs[1:]):
+            raise NodeError(
+                f"Expected a {node} whose mask nobody asks for, got one that is used. Export "
+                "the network for inference: model.eval() in torch."
+            )
         if node.op == "CastLike" and not node.domain and self.maybe(node.inputs[1]) is not None:
             like = self.value(node.inputs[1]).dtype
             kind = onnx.helper.np_dtype_to_tensor_dtype(like)
@@ -162,11 +161,13 @@ class _Fold:
     def foreign(self, node: Node) -> None:
         """A node of a domain that ONNX does not know: shapes by whoever supplies the operator."""
         self.nodes.append(node)
-        known = [self.constants.get(name) or self.values.get(name) for name in node.inputs]
-        unknown = any(
-            name and found is None for name, found in zip(node.inputs, known, strict=True)
-        )
-        found = None if unknown or self.shape_of is None else self.shape_of(node, known)
+        self.supply(node)
+
+    def supply(self, node: Node) -> None:
+        """Shapes of the outputs by whoever supplies the operator, if all inputs are known."""
+        inputs = [self.constants.get(name) or self.values.get(name) for name in node.inputs]
+        unknown = any(name and v is None for name, v in zip(node.inputs, inputs, strict=True))
+        found = None if unknown or self.shape_of is None else self.shape_of(node, inputs)
         if found is not None:
             self.values.update(zip(node.outputs, found, strict=False))
 
@@ -288,9 +289,7 @@ class _Fold:
                 value = self.value(name)
                 types[name] = tensor_type(value.shapes[probe], value.dtype)
                 if name in self.pairs or name in self.constants:
-                    array = self.at(name, probe)
-                    if array.size <= 4096:
-                        data[name] = array
+                    data[name] = self.at(name, probe)
             try:
                 found.append(infer_shapes(node, proto, self.graph.opset, types, data))
             except Exception as err:  # C++ exceptions of several kinds
@@ -312,11 +311,8 @@ class _Fold:
                 self.values[name] = Value((shape, other), element_type(kind))
             elif name:
                 known = False
-        if not known and self.shape_of is not None:
-            inputs = [self.constants.get(name) or self.values.get(name) for name in node.inputs]
-            guessed = self.shape_of(node, inputs)
-            if guessed is not None:
-                self.values.update(zip(node.outputs, guessed, strict=False))
+        if not known:
+            self.supply(node)
 
     def spread_batch(self, node: Node) -> Node:
         """A class token of a fixed-batch export is repeated for every row again."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from converters.onnx_to_keras.graph import Graph, Node
+from converters.onnx_to_keras.graph import Graph
 from converters.onnx_to_keras.layout.orders import Order, channels_last, identity
 from converters.onnx_to_keras.layout.own import OWN
 from converters.onnx_to_keras.layout.rules import SHARED
@@ -103,4 +103,4 @@ def _reaches_space(state: Layout, name: str) -> bool:
     return False
 
 
-__all__ = ["LaidOut", "Node", "lay_out"]
+__all__ = ["LaidOut", "lay_out"]

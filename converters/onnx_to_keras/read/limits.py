@@ -9,4 +9,3 @@ SUBGRAPH_DEPTH = 12
 NAME_CHARACTERS = 4096
 ATTRIBUTE_VALUES = 4_000_000  # numbers in one list attribute
 RANK = 32
-EXPANSIONS = 20_000  # calls of model-local functions, after functions within functions

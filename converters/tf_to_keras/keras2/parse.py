@@ -170,6 +170,11 @@ def _arguments(node: Any, known: Json) -> tuple[Any, Json]:
             return value[2] if value[0] == _CONSTANT else Ref(*value[:3])
         if isinstance(value, dict):
             return {key: read(item) for key, item in value.items()}
+        if not isinstance(value, list | tuple):  # a text holds itself: reading on would not end
+            raise ReadError(
+                "Expected calls of a layer as lists of [layer, call, tensor] that name layers of "
+                f"the network, got {value!r:.80}. The file is damaged: save the network again."
+            )
         return [read(item) for item in value]
 
     args = read(node)
