@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-EXTRAS := dev,demo,plots,convert
-PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+EXTRAS := dev,demo,plots,convert,engines
+# A worker that crashes ends the run as a failure; a replaced one would leave it waiting.
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --max-worker-restart 0
 
 .PHONY: demo test fast lint types architecture check lock clean
 

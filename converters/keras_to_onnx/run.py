@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from converters.exported import Answers
-from converters.runtime import onnx_runtime
+from converters.parity.onnx_runs import onnx_runtime
 
 
 def onnx_session(file: Path) -> Answers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from converters.onnx_to_keras.read import read
 from converters.parity.float32 import in_float32
 from converters.parity.inputs import InputSpec, onnx_inputs
 from converters.parity.network import Arrays, Network
-from converters.runtime import onnx_runtime
 
 if TYPE_CHECKING:
     import onnx
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 _Run = Callable[[Arrays], list[np.ndarray]]
 
 _THREADS = 2
+_ONLY_ERRORS = 4  # ONNX Runtime writes warnings straight to the terminal
 _LACKING = ("NOT_IMPLEMENTED", "is not a registered function", "No Op registered", "opset")
 
 
@@ -55,6 +55,33 @@ def onnx_network(
         del model
         label, run = _runner(path, [*names, *more], specs)
     return Network(label, run, specs, (*names, *more))
+
+
+def onnx_runtime(file: Path, *, threads: int = 0, optimised: bool = True) -> Any:
+    """An `onnxruntime.InferenceSession` on the CPU.
+
+    Args:
+        file: an ONNX file that was checked: the runtime follows external data out of its folder.
+        threads: within an operator; 0 for as many as there are processors.
+        optimised: off, every node runs as it is written. Of ONNX Runtime 1.23's own rewritings
+            some answer wrongly (a zero padding fused into a pooling).
+
+    Raises:
+        ImportError: onnxruntime is not installed.
+        Exception: of several classes that onnxruntime does not name: it cannot run the file.
+    """
+    import onnxruntime  # type: ignore[import-untyped,unused-ignore]
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _ONLY_ERRORS
+    if not optimised:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    # Weights are used as they are read: no second copy in the kernels' own layout, no arena.
+    options.add_session_config_entry("session.disable_prepacking", "1")
+    options.enable_cpu_mem_arena = False
+    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
 
 
 def _with_outputs(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:

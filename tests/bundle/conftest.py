@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tlkeras.bundle.bundle import Bundle
+from tlkeras.tasks.network.forms import Tuned
 
 if TYPE_CHECKING:
     import keras
@@ -51,7 +52,7 @@ def bundle(tiny_model: "keras.Model") -> Bundle:
 def make_bundle(model: "keras.Model") -> Bundle:
     parts = ("train", "train", "validation", "test")
     return Bundle(
-        model=model,
+        network=Tuned(model, size_px=32, batch_size=4),
         class_names=CLASSES,
         backbone={
             "name": "tiny_[net]",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tlkeras.bundle.bundle import FILES, Bundle
+from tlkeras.bundle.bundle import FILES, OPTIONAL, Bundle
 from tlkeras.bundle.read import load
 from tlkeras.bundle.write import save
 from tlkeras.errors import BundleError
@@ -62,7 +62,7 @@ def test_index_has_the_hash_of_every_other_file(run: Path) -> None:
     found = contents(run)
     del found["bundle.json"]
     assert index["sha256"] == found
-    assert set(found) == set(FILES)
+    assert set(found) == {*FILES, *OPTIONAL}
     assert (index["format"], index["format_version"]) == ("tlkeras-run", 1)
     assert index["created"].endswith("+00:00")
 
@@ -133,7 +133,7 @@ def test_class_names_of_another_number_than_outputs_are_refused(run: Path, bundl
         dataclasses.replace(bundle, class_names=("a", "b", "c"))
     index = json.loads((run / "bundle.json").read_text())
     (run / "bundle.json").write_text(json.dumps({**index, "class_names": ["a", "b", "c"]}))
-    with pytest.raises(BundleError, match="4 outputs and 3 class names"):
+    with pytest.raises(BundleError, match="3 and 4 names that differ"):
         load(run)
 
 

@@ -67,7 +67,7 @@ def test_pale_pictures_are_not_all_alike():
 def test_chunks_do_not_change_the_answer(draw, monkeypatch):
     pictures = [draw(seed) for seed in range(12)] * 2
     whole = found(pictures)
-    monkeypatch.setattr("tlkeras.data.duplicates._CHUNK_BYTES", 4 * 24 * 5)
+    monkeypatch.setattr("tlkeras.data.duplicates.near._CHUNK_BYTES", 4 * 24 * 5)
     assert found(pictures) == whole
 
 

@@ -1,3 +1,4 @@
+import hashlib
 import logging
 import os
 import pickle
@@ -55,6 +56,23 @@ def test_split_does_not_depend_on_where_the_folder_lies(classes, tmp_path):
     here, there = ImageFolder(root), ImageFolder(tmp_path / "else" / "where")
     assert here.train.sha256 == there.train.sha256
     assert here.fingerprint() == there.fingerprint()
+
+
+def test_fingerprint_is_of_content_label_and_part_in_order(classes, tmp_path):
+    for seed, part in enumerate(("train", "val", "test")):
+        classes({"a": 4, "b": 3}, f"set/{part}", 100 * seed)
+    root = tmp_path / "set"
+    shutil.copy(root / "test" / "a" / "000.png", root / "val" / "b" / "same.png")
+    data = ImageFolder(root)
+    rows = [
+        (picture.sha256, picture.label, part.name)
+        for part in (data.train, data.validation, data.test)
+        for picture in part.pictures
+    ]
+    digest = hashlib.sha256(repr(data.class_names).encode())
+    for row in sorted(rows):
+        digest.update(repr(row).encode())
+    assert data.fingerprint() == digest.hexdigest()
 
 
 def test_fingerprint_changes_with_content_label_and_part(classes):

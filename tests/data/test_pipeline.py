@@ -1,8 +1,12 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from tlkeras.data.augment import Augmentation
-from tlkeras.data.pipeline import pixel_batches
+from tlkeras.data.decode import decode_source
+from tlkeras.data.pipeline import load_pixels, pixel_batches
 from tlkeras.errors import DecodeError
 
 
@@ -21,7 +25,60 @@ def test_pixels_are_those_of_an_antialiased_float_resize(pictures):  # P1
         expected = tf.image.resize(
             picture.astype(np.float32), (16, 20), method="bilinear", antialias=True
         )
-        np.testing.assert_array_equal(batch.pixels[index], expected)
+        np.testing.assert_allclose(batch.pixels[index], expected, atol=2e-3)
+
+
+def test_one_picture_is_that_of_the_batch(pictures):
+    (batch,) = pixel_batches(pictures, (16, 20), augment=Augmentation(), seed=(3, 1))
+    for index in (0, 7):
+        one = load_pixels(pictures[index], (16, 20), Augmentation(), seed=(3, 1, index))
+        np.testing.assert_array_equal(one, batch.pixels[index])
+
+
+def test_reading_loads_no_tensorflow():
+    code = (
+        "import sys, numpy as np; from tlkeras.data.pipeline import pixel_batches; "
+        "list(pixel_batches([np.zeros((9, 7, 3), 'uint8')], (4, 5))); "
+        "assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_crop_of_a_large_jpeg_keeps_enough_pixels(draw, encode, monkeypatch):
+    asked = []
+
+    def note(source, at_least):
+        asked.append(at_least)
+        return decode_source(source, at_least)
+
+    monkeypatch.setattr("tlkeras.data.pipeline.decode_source", note)
+    data = encode(draw(0, 600, 800), "JPEG")
+    how = Augmentation(crop=(0.75, 1.0))  # a side keeps at least 3/4: sqrt(3/4 * 3/4)
+    load_pixels(data, (30, 40), how)
+    load_pixels(data, (30, 40))
+    load_pixels(data, (30, 40), exact=True)
+    assert asked == [(120, 160), (90, 120), None]
+
+
+@pytest.mark.slow  # loads TensorFlow, and reads 200 photographs
+@pytest.mark.timeout(300)
+def test_pixels_are_those_of_the_served_graph(shared_data):
+    import tensorflow as tf
+
+    from tlkeras.export.graph.decode import decode_and_resize
+
+    served = tf.function(
+        lambda data: decode_and_resize(data, 224), input_signature=[tf.TensorSpec((), tf.string)]
+    )
+    found = sorted((shared_data / "datasets").rglob("*.[jJ]*"))
+    paths = found[:: len(found) // 200]
+    assert len(paths) >= 200
+    differences = [
+        np.abs(load_pixels(path, (224, 224)) - served(path.read_bytes()).numpy()).mean()
+        for path in paths
+    ]
+    assert max(differences) < 0.5
+    assert np.mean(differences) < 0.01  # most are not reduced, and agree to float rounding
 
 
 def test_pixels_are_not_rounded(pictures):

@@ -7,10 +7,12 @@ import time
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import tlkeras.data.scan as module
 from tlkeras.cache import cache_folder
 from tlkeras.data.decode import decode_bytes
+from tlkeras.data.duplicates import clusters, difference_hash, thumbnail
 from tlkeras.data.picture import SetAside
 from tlkeras.data.scan import in_order, scan
 
@@ -29,9 +31,9 @@ def decoded(monkeypatch):
     """Names of the files that were really decoded, as they are."""
     names = []
 
-    def counted(data, name):
+    def counted(data, name, at_least_px=None):
         names.append(name)
-        return decode_bytes(data, name)
+        return decode_bytes(data, name, at_least_px)
 
     monkeypatch.setattr(module, "decode_bytes", counted)
     return names
@@ -58,6 +60,49 @@ def test_broken_picture_keeps_its_place_and_says_why(paths):  # D2
     assert [isinstance(result, SetAside) for result in results] == [False, True] + [False] * 3
     assert results[1].path == paths[1]
     assert "broken picture" in results[1].reason
+
+
+@pytest.fixture
+def photo(tmp_path, draw):
+    """(a path to write to, pixels of a photograph that is decoded at a reduced size)."""
+    return tmp_path / "photo.jpg", draw(7, 391, 517)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_cut_photograph_is_found_though_it_is_read_reduced(photo, encode, progressive):  # D2
+    path, pixels = photo
+    data = encode(pixels, "JPEG", quality=90, progressive=progressive)
+    path.write_bytes(data[: int(0.9 * len(data))])
+    (reason,) = scan([path], [path])
+    assert isinstance(reason, SetAside)
+    assert "broken picture" in reason.reason
+
+
+def test_reduced_photograph_keeps_its_sides_and_small_version(photo, encode, portrait_exif):  # D3
+    path, pixels = photo
+    path.write_bytes(encode(pixels, "JPEG", quality=90, exif=portrait_exif))
+    (record,) = scan([path], [path])
+    assert (record.width, record.height, record.rotated) == (391, 517, True)
+    whole = decode_bytes(path.read_bytes(), "photo").pixels
+    assert whole.shape == (517, 391, 3)
+    assert np.abs(record.thumbnail.astype(int) - thumbnail(whole)).mean() < 1
+    assert np.unpackbits(record.dhash ^ difference_hash(whole)).sum() <= 10
+
+
+@pytest.mark.parametrize("name", ["cats_dogs", "clothing_small"])
+def test_copies_of_real_photographs_are_found_by_the_scan(name, shared_data, tmp_path):
+    originals = sorted((shared_data / "datasets" / name).rglob("*.jpg"))[::12]
+    copies = [tmp_path / f"{index}.jpg" for index in range(len(originals))]
+    for index, (original, copy) in enumerate(zip(originals, copies, strict=True)):
+        with Image.open(original) as image:
+            size = (image.width // 2, image.height // 2) if index % 2 else image.size
+            image.convert("RGB").resize(size).save(copy, quality=(40, 90)[index // 2 % 2])
+    both = [*originals, *copies]
+    with scan(both, both) as scanned:
+        numbers = clusters(scanned.facts["sha256"], scanned.dhash, scanned.thumbnails)
+    found = numbers[: len(originals)] == numbers[len(originals) :]
+    assert found.mean() > 0.97
+    assert len(set(numbers[: len(originals)].tolist())) >= len(originals) - 1
 
 
 def test_second_scan_decodes_nothing_and_says_the_same(paths, decoded):

@@ -50,7 +50,7 @@ def test_second_fit_does_not_touch_the_backbone(
     monkeypatch.setenv("TLKERAS_CACHE", str(tmp_path))
     tl.ImageClassifier(tiny_backbone).fit(data)
     again = tl.ImageClassifier(tiny_backbone).fit(data)
-    assert again._fitted.extractor(again.recipe).passes == 0
+    assert again._fitted.network.embedding.passes == 0
 
 
 def test_same_recipe_gives_the_same_probabilities(
@@ -199,10 +199,10 @@ def test_augmented_views_are_trained_on_and_cached(
 ) -> None:
     monkeypatch.setenv("TLKERAS_CACHE", str(tmp_path))
     clf = tl.ImageClassifier(tiny_backbone, recipe=tl.Recipe(views=2)).fit(data)
-    passes = clf._fitted.extractor(clf.recipe).passes
+    passes = clf._fitted.network.embedding.passes
     assert passes == 3 * len(data.train) + len(data.validation)
     clf.fit(data)
-    assert clf._fitted.extractor(clf.recipe).passes == passes
+    assert clf._fitted.network.embedding.passes == passes
 
 
 def test_unbalanced_classes_give_a_hint_and_weights_on_request(

@@ -1,14 +1,20 @@
 """Fine-tuning: what moves, what stays, and which model is kept."""
 
+import logging
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tlkeras.data.folder import ImageFolder
+from tlkeras.data.picture import Picture
 from tlkeras.data.pipeline import pixel_batches
 from tlkeras.errors import BackboneError, TrainingError
+from tlkeras.heads.head import cross_entropy, share_right
+from tlkeras.training import feed, maps
 from tlkeras.training.finetune import Judged, Tuning, fine_tune, unfrozen_layers
 from tlkeras.training.recipe import Recipe
 
@@ -36,10 +42,11 @@ def network() -> object:
 
 
 RECIPE = Recipe(epochs=4, learning_rate=0.02, batch_size=8, patience=4, seed=1)
+UNVARIED = {"crop": (1.0, 1.0), "flip": False, "brightness": 0.0, "contrast": 0.0}
 
 
 def tuning(**changes: object) -> Tuning:
-    recipe = RECIPE.replace(unfreeze=changes.pop("unfreeze", 2))
+    recipe = RECIPE.replace(unfreeze=changes.pop("unfreeze", 2), **changes.pop("knobs", {}))
     return replace(Tuning(network(), "embedding", 20, recipe), **changes)
 
 
@@ -54,6 +61,11 @@ def tuned(data: ImageFolder) -> tuple:
     before = {layer.name: layer.get_weights() for layer in how.model.layers}
     result = fine_tune(how, data.train.pictures, data.validation.pictures)
     return how.model, before, result
+
+
+def pixels(pictures: Sequence[Picture]) -> np.ndarray:
+    batches = pixel_batches([picture.source for picture in pictures], (20, 20))
+    return np.concatenate([batch.pixels for batch in batches])
 
 
 def moved(model: object, before: dict, name: str) -> bool:
@@ -74,12 +86,12 @@ def test_batchnorm_of_unfrozen_part_keeps_its_statistics(tuned: tuple) -> None: 
 
 
 def test_model_that_won_holds_the_best_epoch(tuned: tuple, data: ImageFolder) -> None:
-    from tlkeras.training.finetune import _judge
-
     model, _, result = tuned
-    now = _judge(tuning(model=model), data.validation.pictures)
-    assert now.accuracy == pytest.approx(result.best.accuracy)
-    assert now.loss == pytest.approx(result.best.loss, abs=1e-5)
+    pictures = data.validation.pictures
+    answers = model.predict(pixels(pictures), verbose=0)
+    labels = np.array([picture.label for picture in pictures])
+    assert share_right(answers, labels) == pytest.approx(result.best.accuracy)
+    assert cross_entropy(answers, labels) == pytest.approx(result.best.loss, abs=1e-5)
     assert max(row["val_accuracy"] for row in result.history) == result.best.accuracy
 
 
@@ -126,12 +138,14 @@ def test_endless_loss_is_an_error_and_the_model_stays(data: ImageFolder) -> None
         np.testing.assert_array_equal(now, then)
 
 
-def test_interrupt_leaves_the_model_as_it_was(data: ImageFolder) -> None:
+@pytest.mark.parametrize("when", ["activations", "fine-tuning"])
+def test_interrupt_leaves_the_model_as_it_was(data: ImageFolder, when: str) -> None:
     how = tuning()
     before = how.model.get_weights()
 
     def stop(task: str, done: int, total: int, note: str = "") -> None:
-        raise KeyboardInterrupt
+        if task == when:
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         fine_tune(how, data.train.pictures, data.validation.pictures, progress=stop)
@@ -195,3 +209,112 @@ def test_backbone_without_weights_cannot_be_tuned() -> None:  # F4
 def test_more_right_beats_and_equal_needs_a_lower_loss() -> None:
     assert Judged(0.8, 2.0).beats(Judged(0.7, 0.1))
     assert not Judged(0.8, 0.3).beats(Judged(0.8, 0.3))
+
+
+def both_ways(data: ImageFolder, **changes: object) -> list[Tuning]:
+    """The same training, on activations at the freeze boundary and through the whole model."""
+    found = []
+    for cut in (True, False):
+        how = tuning(unfreeze=1, cut=cut, **changes)
+        fine_tune(how, data.train.pictures, data.validation.pictures)
+        found.append(how)
+    return found
+
+
+def apart(ours: object, theirs: object) -> float:
+    """The largest difference of a weight tensor, relative to its size."""
+    pairs = zip(ours.get_weights(), theirs.get_weights(), strict=True)
+    return max(
+        np.linalg.norm(a - b) / (np.linalg.norm(b) or 1.0) for a, b in pairs if a.dtype.kind == "f"
+    )
+
+
+@pytest.mark.parametrize("knobs", [UNVARIED, {}], ids=["kept", "augmented"])
+def test_cut_model_ends_with_the_weights_of_the_whole_one(data: ImageFolder, knobs: dict) -> None:
+    cut, whole = both_ways(data, knobs=knobs)
+    assert apart(cut.model, whole.model) < 1e-5
+    assert apart(cut.model, network()) > 1e-3
+
+
+def test_half_precision_on_disk_ends_near_the_same_weights(
+    data: ImageFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "Maps", partial(maps.Maps, in_memory=0, exact=0))
+    cut, whole = both_ways(data, knobs=UNVARIED)
+    assert 0 < apart(cut.model, whole.model) < 5e-3
+
+
+def test_full_disk_is_said_and_nothing_is_kept(
+    data: ImageFolder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(feed, "Maps", partial(maps.Maps, in_memory=0))
+    monkeypatch.setattr(maps, "SHARE_OF_DISK", 0.0)
+    cut, whole = both_ways(data, knobs=UNVARIED)
+    assert "computed again in each epoch" in caplog.text
+    assert apart(cut.model, whole.model) < 1e-5
+
+
+def test_frozen_part_sees_each_picture_once(data: ImageFolder) -> None:
+    seen = []
+
+    def engine(trunk: object) -> object:
+        def run(pixels: np.ndarray) -> list[np.ndarray]:
+            seen.append(len(pixels))
+            return [np.asarray(trunk(pixels, training=False))]
+
+        return run
+
+    how = tuning(unfreeze=1, knobs=UNVARIED, trunk_engine=engine)
+    refit = how.model.get_layer("logits").get_weights()
+    result = fine_tune(how, data.train.pictures, data.validation.pictures, refit)
+    assert result.better
+    assert len(result.history) == RECIPE.epochs
+    looked_at = 2  # while the engine is held against Keras
+    assert sum(seen) == len(data.train) + len(data.validation) + looked_at
+
+
+def test_augmented_views_go_through_the_engine(data: ImageFolder) -> None:
+    seen = []
+
+    def engine(trunk: object) -> object:
+        def run(pixels: np.ndarray) -> list[np.ndarray]:
+            seen.append(len(pixels))
+            return [np.asarray(trunk(pixels, training=False))]
+
+        return run
+
+    how = tuning(unfreeze=1, trunk_engine=engine)
+    fine_tune(how, data.train.pictures, data.validation.pictures)
+    assert sum(seen) == RECIPE.epochs * len(data.train) + len(data.validation) + 2
+
+
+def wrong(trunk: object) -> object:
+    return lambda pixels: [np.asarray(trunk(pixels, training=False)) * 1.01]
+
+
+def broken(trunk: object) -> object:
+    raise RuntimeError("no such operator")
+
+
+@pytest.mark.parametrize(("engine", "reason"), [(wrong, "away from Keras"), (broken, "no such")])
+def test_engine_that_is_not_keras_is_not_used(
+    data: ImageFolder, engine: object, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    cut, whole = both_ways(data, knobs=UNVARIED, trunk_engine=engine)
+    assert reason in caplog.text
+    assert apart(cut.model, whole.model) < 1e-5
+
+
+def test_batchnorm_of_the_users_own_head_may_learn_its_statistics(data: ImageFolder) -> None:
+    import keras
+
+    body = network()
+    out = keras.layers.BatchNormalization(name="own")(body.get_layer("embedding").output)
+    out = keras.layers.Dense(3, activation="softmax", name="logits")(out)
+    how = tuning(model=keras.Model(body.input, out), unfreeze=1)
+    before = {layer.name: layer.get_weights() for layer in how.model.layers}
+    result = fine_tune(how, data.train.pictures, data.train.pictures)
+    assert result.better
+    assert moved(how.model, before, "own")
+    assert not any(moved(how.model, before, f"norm{number}") for number in range(3))

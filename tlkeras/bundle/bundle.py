@@ -2,6 +2,7 @@
 
 bundle.json   what this folder is, the backbone, the head, and the hash of every other file
 model.keras   opens with keras.models.load_model, without tlkeras
+model.onnx    the same for ONNX Runtime, from pixels; where the network can be written so
 labels.txt    one class a line, in the order of the model's columns
 recipe.json   every knob             metrics.json  figures and decisions
 history.csv   one row an epoch       data.csv      path, sha256, label, part of each picture
@@ -11,6 +12,7 @@ versions.json what it was made with  README.md     the card, for people
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypedDict
 
+from tlkeras.bundle.network import Network
 from tlkeras.errors import BundleError
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ INDEX = "bundle.json"
 MODEL, LABELS, RECIPE, METRICS = "model.keras", "labels.txt", "recipe.json", "metrics.json"
 HISTORY, DATA, VERSIONS, CARD = "history.csv", "data.csv", "versions.json", "README.md"
 FILES = (MODEL, LABELS, RECIPE, METRICS, HISTORY, DATA, VERSIONS, CARD)
+ONNX = "model.onnx"
+OPTIONAL = (ONNX,)
 
 
 class ScalingFacts(TypedDict):
@@ -67,7 +71,7 @@ class Bundle:
     """A trained classifier with all that belongs to it; knows nothing of training.
 
     Attributes:
-        model: pixels (n, h, w, 3) float32 RGB in [0, 255] → probabilities (n, classes).
+        network: pixels (n, h, w, 3) float32 RGB in [0, 255] → probabilities (n, classes).
         class_names: name of each column.
         backbone: name, weights, size_px, preprocessing, licence, embedding_layer, fingerprint.
         head: its kind and what was chosen for it.
@@ -79,7 +83,7 @@ class Bundle:
         versions: of Python and the packages.
     """
 
-    model: "keras.Model"
+    network: Network
     class_names: tuple[str, ...]
     backbone: BackboneFacts
     head: HeadFacts
@@ -91,13 +95,7 @@ class Bundle:
     versions: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if len(self.model.inputs) != 1 or len(self.model.outputs) != 1:
-            raise BundleError(
-                "A classifier takes pictures and gives probabilities: one input, one output. "
-                f"Received: {len(self.model.inputs)} inputs, {len(self.model.outputs)} outputs. "
-                "Save a model that has the others cut off."
-            )
-        columns = int(self.model.output_shape[-1])
+        columns = self.network.classes
         if columns != len(self.class_names):
             raise BundleError(
                 f"A model has one output a class. Received: {columns} outputs and "
@@ -115,6 +113,11 @@ class Bundle:
                 f"Every class has a name of its own. Received: {twice[0]!r} {len(twice)} times. "
                 "Rename or merge these classes."
             )
+
+    @property
+    def model(self) -> "keras.Model":
+        """The network as a Keras model; loads TensorFlow."""
+        return self.network.model
 
 
 def _is_label(name: str) -> bool:

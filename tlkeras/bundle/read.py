@@ -3,20 +3,28 @@
 import csv
 import io
 import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tlkeras.bundle.bundle import (
     DATA,
     HISTORY,
+    INDEX,
     LABELS,
     METRICS,
     MODEL,
+    ONNX,
+    OPTIONAL,
     RECIPE,
     VERSIONS,
     Bundle,
 )
 from tlkeras.bundle.index import read_index, sha256
+from tlkeras.bundle.network import check_classifier
 from tlkeras.bundle.portable import check_portable
 from tlkeras.errors import BundleError
 
@@ -39,11 +47,16 @@ def load(folder: str | Path) -> Bundle:
     """
     folder = Path(folder)
     index = read_index(folder)
-    for name in CHECKED:
-        _check(folder, name, index["sha256"][name])
+    for name in (*CHECKED, *OPTIONAL):
+        if name in index["sha256"]:
+            _check(folder, name, index["sha256"][name])
+    check_portable(folder / MODEL)
+    _check_names(folder, index["class_names"])
     metrics = json.loads(_text(folder, METRICS))
     return Bundle(
-        model=_model(folder / MODEL),
+        network=Stored(
+            folder, len(index["class_names"]), index["backbone"]["fingerprint"], index["sha256"]
+        ),
         class_names=tuple(index["class_names"]),
         backbone=index["backbone"],
         head=index["head"],
@@ -54,6 +67,50 @@ def load(folder: str | Path) -> Bundle:
         manifest=[dict(row) for row in _rows(_text(folder, DATA))],
         versions=json.loads(_text(folder, VERSIONS)),
     )
+
+
+@dataclass
+class Stored:
+    """The network in a run folder, read when it is asked for.
+
+    Attributes:
+        folder: the run folder.
+        classes: how many columns its answers have.
+        fingerprint: of its backbone.
+        sha256: of the files that it may be read from, by name.
+    """
+
+    folder: Path
+    classes: int
+    fingerprint: str
+    sha256: Mapping[str, str]
+
+    @cached_property
+    def model(self) -> "keras.Model":
+        """The Keras model; loads TensorFlow."""
+        # The folder may have been written anew since it was opened.
+        _check(self.folder, MODEL, self.sha256[MODEL])
+        return _open(self.folder / MODEL, self.classes)
+
+    @property
+    def onnx(self) -> Path | None:
+        """The ONNX file beside the model, None if there is none."""
+        if ONNX not in self.sha256:
+            return None
+        _check(self.folder, ONNX, self.sha256[ONNX])
+        return self.folder / ONNX
+
+    def write_keras(self, path: Path) -> None:
+        """Copies the .keras file."""
+        _check(self.folder, MODEL, self.sha256[MODEL])
+        shutil.copyfile(self.folder / MODEL, path)
+
+    def write_onnx(self, path: Path) -> bool:
+        """Copies the ONNX file, if there is one."""
+        stored = self.onnx
+        if stored is not None:
+            shutil.copyfile(stored, path)
+        return stored is not None
 
 
 def _check(folder: Path, name: str, expected: str) -> None:
@@ -72,21 +129,32 @@ def _check(folder: Path, name: str, expected: str) -> None:
         )
 
 
+def _check_names(folder: Path, class_names: list[str]) -> None:
+    """The index has no hash of its own; its names must be those of labels.txt."""
+    labels = _text(folder, LABELS).removesuffix("\n").split("\n")
+    if labels != class_names:
+        raise BundleError(
+            f"The class names of {INDEX} are those of {LABELS}. Received: {len(class_names)} and "
+            f"{len(labels)} names that differ, in {folder}. Copy it again, or save the run again."
+        )
+
+
 def _text(folder: Path, name: str) -> str:
     return (folder / name).read_bytes().decode("utf-8", "surrogateescape")
 
 
-def _model(path: Path) -> "keras.Model":
+def _open(path: Path, classes: int) -> "keras.Model":
     import keras
 
-    check_portable(path)
     try:
-        return keras.models.load_model(path, compile=False, safe_mode=True)
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises a dozen kinds
         raise BundleError(
             f"{path} must open in Keras {keras.__version__}. Received: {error}. "
             "versions.json beside it says what it was saved with."
         ) from error
+    check_classifier(model, classes)
+    return model
 
 
 def _rows(text: str) -> list[dict[str, str]]:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tlkeras.bundle.atomic import fresh_folder
 from tlkeras.bundle.bundle import (
@@ -20,6 +19,8 @@ from tlkeras.bundle.bundle import (
     LABELS,
     METRICS,
     MODEL,
+    ONNX,
+    OPTIONAL,
     RECIPE,
     VERSIONS,
     Bundle,
@@ -28,9 +29,6 @@ from tlkeras.bundle.card import card
 from tlkeras.bundle.index import is_run, sha256
 from tlkeras.bundle.portable import check_portable
 from tlkeras.errors import BundleError
-
-if TYPE_CHECKING:
-    import keras
 
 DATA_COLUMNS = ("path", "sha256", "label", "part")
 
@@ -51,7 +49,6 @@ def save(bundle: Bundle, folder: str | Path) -> Path:
     """
     target = Path(folder).resolve()
     _check_target(target)
-    _check_weights(bundle)
     try:
         with fresh_folder(target, kept=_not_ours) as fresh:
             _write(bundle, fresh)
@@ -74,26 +71,14 @@ def _check_target(target: Path) -> None:
     )
 
 
-def _check_weights(bundle: Bundle) -> None:
-    import keras
-    import numpy as np
-
-    for weight in bundle.model.weights:
-        floating = keras.backend.is_float_dtype(weight.dtype)
-        if floating and not np.isfinite(keras.ops.convert_to_numpy(weight)).all():
-            raise BundleError(
-                f"Every weight of a saved model is a number. Received: NaN or infinity in "
-                f"{weight.path}. The training diverged: lower the learning rate and train again."
-            )
-
-
 def _not_ours(old: Path) -> list[str]:
-    return [path.name for path in old.iterdir() if path.name not in (*FILES, INDEX)]
+    return [path.name for path in old.iterdir() if path.name not in (*FILES, *OPTIONAL, INDEX)]
 
 
 def _write(bundle: Bundle, folder: Path) -> None:
-    _without_optimizer(bundle.model).save(folder / MODEL)
+    bundle.network.write_keras(folder / MODEL)
     check_portable(folder / MODEL)
+    optional = OPTIONAL if bundle.network.write_onnx(folder / ONNX) else ()
     texts = {
         LABELS: "".join(f"{name}\n" for name in bundle.class_names),
         RECIPE: _json(bundle.recipe),
@@ -113,19 +98,9 @@ def _write(bundle: Bundle, folder: Path) -> None:
         "class_names": list(bundle.class_names),
         "backbone": bundle.backbone,
         "head": bundle.head,
-        "sha256": {name: sha256(folder / name) for name in FILES},
+        "sha256": {name: sha256(folder / name) for name in (*FILES, *optional)},
     }
     (folder / INDEX).write_text(_json(index), encoding="utf-8")
-
-
-def _without_optimizer(model: "keras.Model") -> "keras.Model":
-    """The same layers as a model that was never compiled: a loss need not be saved."""
-    import keras
-
-    if not model.compiled:
-        return model
-    # A list of one input would make Keras warn at every call with a plain array.
-    return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
 
 
 def _json(content: object) -> str:

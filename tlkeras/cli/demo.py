@@ -8,7 +8,6 @@ from tlkeras.tasks.demo import Demo, run_demo
 
 def run(folder: Path, json: bool) -> None:
     """Run the demonstration; print how good it is, where everything is, and what is next."""
-    out.load_quietly("tensorflow")
     demo = run_demo(folder)
     if json:
         out.as_json(_to_dict(demo))

@@ -8,7 +8,6 @@ from tlkeras.cli import out
 
 def run(folder: Path, data: Path | None, html: Path | None, json: bool) -> None:
     """Print the report; with `html`, write it as a page too."""
-    out.load_quietly("tensorflow")
     classifier = tl.ImageClassifier.load(folder)
     report = classifier.evaluate(data)
     if html:

@@ -9,7 +9,6 @@ from tlkeras.export.savedmodel import served_parity
 
 def run(folder: Path, to: Path, json: bool) -> None:
     """Write the SavedModel and print where it is and how far it agrees."""
-    out.load_quietly("tensorflow")
     path = tl.ImageClassifier.load(folder).export(to)
     parity = served_parity(path)
     if json:

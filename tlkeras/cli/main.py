@@ -50,6 +50,7 @@ def main(
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("tlkeras").setLevel(level)
     logging.getLogger("tlkeras.cli").setLevel(logging.DEBUG if verbose else level)
+    out.quiet_tensorflow()
 
 
 @app.command()

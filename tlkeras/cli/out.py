@@ -5,7 +5,12 @@ import logging
 import os
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
 
 logger = logging.getLogger(__name__)
 
@@ -30,23 +35,65 @@ def error(text: object) -> None:
 def load_quietly(package: str) -> None:
     """Import a package; what its native code writes on standard error is shown if it fails.
 
-    Called where a command first needs it, so that wrong input is told before the seconds it
-    takes. With --verbose nothing is held back.
+    With --verbose nothing is held back.
+    """
+    with _held_back():
+        import_module(package)
+
+
+def quiet_tensorflow() -> None:
+    """Let TensorFlow load as `load_quietly` does, whenever a command first needs it, if it does.
 
     TensorFlow tells every start about GPU libraries that a laptop does not have, in lines that
     no setting keeps away.
     """
+    if "tensorflow" not in sys.modules:
+        sys.meta_path.insert(0, _QuietFinder())
+
+
+class _QuietFinder(MetaPathFinder):
+    """Finds TensorFlow as it would be found, with a loader that holds its notes back."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname != "tensorflow":
+            return None
+        sys.meta_path.remove(self)
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _QuietLoader(spec.loader)
+        return spec
+
+
+class _QuietLoader(Loader):
+    def __init__(self, loader: Loader) -> None:
+        self.loader = loader
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self.loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        with _held_back():
+            self.loader.exec_module(module)
+
+
+@contextmanager
+def _held_back() -> Iterator[None]:
+    """What native code writes on standard error is kept, and shown only after an error."""
     if logger.isEnabledFor(logging.DEBUG):
+        yield
         return
     try:
         kept = os.dup(2)
     except OSError:  # no standard error at all
+        yield
         return
     with tempfile.TemporaryFile() as aside:
         sys.stderr.flush()
         os.dup2(aside.fileno(), 2)
         try:
-            import_module(package)
+            yield
         except BaseException:
             aside.seek(0)
             os.write(kept, aside.read())

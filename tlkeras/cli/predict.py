@@ -8,7 +8,6 @@ from tlkeras.cli import out
 
 def run(folder: Path, pictures: list[str], json: bool) -> bool:
     """Print an answer a picture; True when every picture could be read."""
-    out.load_quietly("tensorflow")
     answers = tl.ImageClassifier.load(folder).predict(pictures)
     if json:
         out.as_json(answers.to_dict())

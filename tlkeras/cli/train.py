@@ -66,7 +66,6 @@ def run(data: Path, to: Path | None, choice: Choice, force: bool, json: bool) ->
         preprocessing=choice.scaling(),
     )
     depth = choice.depth()
-    out.load_quietly("tensorflow")
     if depth is None:
         classifier.fit(folder)
     else:

@@ -11,6 +11,7 @@ import numpy as np
 from tlkeras.errors import DataError
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+_LEAST_RATIO = 3 / 4  # of the sides of a crop, relative to the picture's own
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,11 @@ class Augmentation:
                     f"Expected {name} in [0, 1), got {amount}: 0 leaves the picture as it is."
                 )
 
+    @property
+    def least_side(self) -> float:
+        """Smallest share of the height, or of the width, that a crop may keep."""
+        return math.sqrt(self.crop[0] * _LEAST_RATIO) if self.crop[0] < 1 else 1.0
+
 
 def augment(pixels: np.ndarray, how: Augmentation, rng: np.random.Generator) -> np.ndarray:
     """A varied copy, uint8 (h', w', 3), of `pixels` uint8 (h, w, 3).
@@ -59,24 +65,37 @@ def augment(pixels: np.ndarray, how: Augmentation, rng: np.random.Generator) -> 
     area, stretch, top, left, mirror, brighter, sharper = rng.random(7)
     height, width = pixels.shape[:2]
     share = how.crop[0] + area * (how.crop[1] - how.crop[0])
-    ratio = (3 / 4) ** (1 - 2 * stretch) if share < 1 else 1.0
+    ratio = _LEAST_RATIO ** (1 - 2 * stretch) if share < 1 else 1.0
     crop_height = min(height, max(1, round(height * math.sqrt(share * ratio))))
     crop_width = min(width, max(1, round(width * math.sqrt(share / ratio))))
     y = int(top * (height - crop_height + 1))
     x = int(left * (width - crop_width + 1))
-    cropped = pixels[y : y + crop_height, x : x + crop_width]
-    if how.flip and mirror < 0.5:
-        cropped = cropped[:, ::-1]
+    varied = np.ascontiguousarray(pixels[y : y + crop_height, x : x + crop_width])
     light = 1 + (2 * brighter - 1) * how.brightness
     spread = 1 + (2 * sharper - 1) * how.contrast
-    if light == 1 and spread == 1:
-        return np.ascontiguousarray(cropped)
-    return _recolour(cropped, light, spread)
+    if light != 1 or spread != 1:
+        varied = _recoloured(varied, light, spread)
+    return _mirrored(varied) if how.flip and mirror < 0.5 else varied
 
 
-def _recolour(pixels: np.ndarray, light: float, spread: float) -> np.ndarray:
-    # A table of 256 answers instead of float arithmetic on every pixel.
+def _recoloured(pixels: np.ndarray, light: float, spread: float) -> np.ndarray:
+    # A table of 256 answers instead of float arithmetic on every pixel, and bytes.translate,
+    # which looks them up several times quicker than NumPy's indexing.
     levels = np.arange(256, dtype=np.float32) * np.float32(light)
-    grey = float(pixels.reshape(-1, 3).mean(axis=0, dtype=np.float64) @ _LUMA) * light
+    grey = float(_mean(pixels) @ _LUMA) * light
     table = np.clip(np.rint((levels - grey) * spread + grey), 0, 255).astype(np.uint8)
-    return table[pixels]
+    looked_up = bytearray(pixels).translate(table.tobytes())
+    return np.frombuffer(looked_up, np.uint8).reshape(pixels.shape)
+
+
+def _mean(pixels: np.ndarray) -> np.ndarray:
+    # Down the rows first: NumPy is thirty times slower at a mean over all but a last axis of 3.
+    columns = pixels.reshape(len(pixels), -1).sum(axis=0, dtype=np.uint64).reshape(-1, 3)
+    return columns.sum(axis=0) / (pixels.size // 3)
+
+
+def _mirrored(pixels: np.ndarray) -> np.ndarray:
+    mirrored = np.empty_like(pixels)
+    for channel in range(3):  # a third of the time of reversing triples of bytes
+        mirrored[..., channel] = pixels[:, ::-1, channel]
+    return mirrored

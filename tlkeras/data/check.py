@@ -5,13 +5,18 @@ An "error" makes the numbers wrong (a picture with two labels), a "warning" may 
 """
 
 import html
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, overload
 
-from tlkeras.data.picture import Part, Picture, SetAside, printable
+import numpy as np
+
+from tlkeras.data.columns.paths import Paths
+from tlkeras.data.duplicates.clustering import unique_contents
+from tlkeras.data.duplicates.partition import several
+from tlkeras.data.picture import Part, SetAside, printable
 
 Severity = Literal["error", "warning", "info"]
 
@@ -31,21 +36,31 @@ class Finding:
     kind: str
     severity: Severity
     message: str
-    paths: tuple[Path, ...] = ()
+    paths: Sequence[Path] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Examined:
-    """What is known of one picture that is trained or tested on."""
+    """What is known of the n pictures that are trained or tested on, a column each.
 
-    picture: Picture
-    part: str
-    width: int
-    height: int
-    mode: str
-    rotated: bool
-    cluster: int
-    group: int
+    `parts`, `clusters` and `groups` are int (n,): pictures with the same number are in the same
+    part, are copies, or belong together. `facts` is (n,) with the fields sha256, width, height,
+    mode and rotated.
+    """
+
+    paths: Paths
+    labels: np.ndarray
+    facts: np.ndarray
+    parts: np.ndarray
+    clusters: np.ndarray
+    groups: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def paths_of(self, rows: Sequence[np.ndarray] | np.ndarray) -> Paths:
+        """Paths of some rows, or of several sets of rows."""
+        return self.paths.take(rows if isinstance(rows, np.ndarray) else np.concatenate(rows))
 
 
 class Findings(Sequence[Finding]):
@@ -133,14 +148,14 @@ class Findings(Sequence[Finding]):
 
 def find(
     parts: Sequence[Part],
-    examined: Sequence[Examined],
+    examined: Examined,
     set_aside: Sequence[SetAside],
     ignored: Sequence[Path],
 ) -> list[Finding]:
     """Every finding about a data set that was scanned and split."""
     return [
         *_not_used(set_aside, ignored),
-        *_copies(examined, parts[0].class_names),
+        *copies(examined, parts[0].class_names),
         *_torn_groups(examined),
         *_class_sizes(parts),
         *_shapes(examined),
@@ -166,18 +181,17 @@ def _not_used(set_aside: Sequence[SetAside], ignored: Sequence[Path]) -> Iterato
             "ignored",
             "info",
             f"{_counted(ignored, 'other file')} left out: {listed}",
-            tuple(ignored),
+            ignored,
         )
 
 
-def _copies(examined: Sequence[Examined], class_names: Sequence[str]) -> Iterator[Finding]:
-    exact = _sets(examined, lambda item: item.picture.sha256)
-    near = [
-        some
-        for some in _sets(examined, lambda item: item.cluster)
-        if len({item.picture.sha256 for item in some}) > 1
-    ]
-    kinds: tuple[tuple[str, Severity, str, list[list[Examined]]], ...] = (
+def copies(examined: Examined, class_names: Sequence[str]) -> Iterator[Finding]:
+    """Equal files and near copies, those with two labels first."""
+    _, contents = unique_contents(examined.facts["sha256"])
+    exact = several(contents)
+    clustered = several(examined.clusters)
+    near = [rows for rows in clustered if _differ(contents[rows])]
+    kinds: tuple[tuple[str, Severity, str, list[np.ndarray]], ...] = (
         ("two-labels", "error", "the same file in several classes", exact),
         ("two-labels-near", "warning", "near copies in several classes", near),
         ("duplicate", "warning", "equal files", exact),
@@ -185,39 +199,40 @@ def _copies(examined: Sequence[Examined], class_names: Sequence[str]) -> Iterato
     )
     for kind, severity, words, candidates in kinds:
         two = kind.startswith("two-labels")
-        sets = [some for some in candidates if two == (len({_label(i) for i in some}) > 1)]
+        sets = [rows for rows in candidates if two == _differ(examined.labels[rows])]
         if not sets:
             continue
-        paths = tuple(item.picture.path for some in sets for item in some)
+        paths = examined.paths_of(sets)
         message = f"{_counted(paths, 'picture')} in {_counted(sets, 'set')}: {words}"
         if two:
-            mixed = Counter(tuple(sorted({_label(item) for item in some})) for some in sets)
+            mixed = Counter(tuple(np.unique(examined.labels[rows]).tolist()) for rows in sets)
             message += "\n" + "\n".join(
                 f"{' and '.join(class_names[label] for label in labels)}: {number}"
                 for labels, number in mixed.most_common(_SHOWN)
             )
         yield Finding(kind, severity, message, paths)
-    straddling = [
-        some for some in _sets(examined, lambda i: i.cluster) if len({i.part for i in some}) > 1
-    ]
+    straddling = [rows for rows in clustered if _differ(examined.parts[rows])]
     if straddling:
         yield Finding(
             "leaked",
             "warning",
             f"{_counted(straddling, 'picture')} with a copy in another part of the given split",
-            tuple(item.picture.path for some in straddling for item in some),
+            examined.paths_of(straddling),
         )
 
 
-def _torn_groups(examined: Sequence[Examined]) -> Iterator[Finding]:
-    torn = [some for some in _sets(examined, lambda i: i.group) if len({i.part for i in some}) > 1]
-    torn = [some for some in torn if len({item.cluster for item in some}) > 1]
+def _torn_groups(examined: Examined) -> Iterator[Finding]:
+    torn = [
+        rows
+        for rows in several(examined.groups)
+        if _differ(examined.parts[rows]) and _differ(examined.clusters[rows])
+    ]
     if torn:
         yield Finding(
             "torn-group",
             "warning",
             f"{_counted(torn, 'group')} with pictures in several parts of the given split",
-            tuple(item.picture.path for some in torn for item in some),
+            examined.paths_of(torn),
         )
 
 
@@ -250,49 +265,43 @@ def _class_sizes(parts: Sequence[Part]) -> Iterator[Finding]:
             )
 
 
-def _shapes(examined: Sequence[Examined]) -> Iterator[Finding]:
-    tiny = [item for item in examined if min(item.width, item.height) < MIN_SIDE_PX]
-    if tiny:
-        smallest = min(tiny, key=lambda item: item.width * item.height)
+def _shapes(examined: Examined) -> Iterator[Finding]:
+    width = examined.facts["width"].astype(np.int64)
+    height = examined.facts["height"].astype(np.int64)
+    shorter, longer = np.minimum(width, height), np.maximum(width, height)
+    tiny = np.flatnonzero(shorter < MIN_SIDE_PX)
+    if len(tiny):
+        smallest = tiny[np.argmin(width[tiny] * height[tiny])]
         yield _about(
+            examined,
             tiny,
             "tiny",
             "warning",
-            f"with a side below {MIN_SIDE_PX} px, the smallest {smallest.width} x "
-            f"{smallest.height}",
+            f"with a side below {MIN_SIDE_PX} px, the smallest {width[smallest]} x "
+            f"{height[smallest]}",
         )
-    long = [
-        item
-        for item in examined
-        if max(item.width, item.height) > MAX_ASPECT * min(item.width, item.height)
-    ]
-    if long:
-        yield _about(long, "extreme-aspect", "warning", f"longer than {MAX_ASPECT} : 1")
-    rotated = [item for item in examined if item.rotated]
-    if rotated:
-        yield _about(rotated, "rotated", "info", "turned upright by the EXIF orientation")
-    modes = Counter(item.mode for item in examined if item.mode != "RGB")
-    if modes:
-        listed = ", ".join(f"{number} {mode}" for mode, number in modes.most_common())
-        others = [item for item in examined if item.mode != "RGB"]
-        yield _about(others, "not-rgb", "info", f"converted to RGB: {listed}")
+    long = np.flatnonzero(longer > MAX_ASPECT * shorter)
+    if len(long):
+        yield _about(examined, long, "extreme-aspect", "warning", f"longer than {MAX_ASPECT} : 1")
+    rotated = np.flatnonzero(examined.facts["rotated"])
+    if len(rotated):
+        words = "turned upright by the EXIF orientation"
+        yield _about(examined, rotated, "rotated", "info", words)
+    others = np.flatnonzero(examined.facts["mode"] != b"RGB")
+    if len(others):
+        modes = Counter(examined.facts["mode"][others].tolist())
+        listed = ", ".join(f"{number} {mode.decode()}" for mode, number in modes.most_common())
+        yield _about(examined, others, "not-rgb", "info", f"converted to RGB: {listed}")
 
 
-def _about(some: Sequence[Examined], kind: str, severity: Severity, words: str) -> Finding:
-    paths = tuple(item.picture.path for item in some)
-    return Finding(kind, severity, f"{_counted(some, 'picture')} {words}", paths)
+def _about(
+    examined: Examined, rows: np.ndarray, kind: str, severity: Severity, words: str
+) -> Finding:
+    return Finding(kind, severity, f"{_counted(rows, 'picture')} {words}", examined.paths_of(rows))
 
 
-def _sets(examined: Sequence[Examined], key: Callable[[Examined], object]) -> list[list[Examined]]:
-    """The pictures that share a key, two or more at a time."""
-    sets: dict[object, list[Examined]] = defaultdict(list)
-    for item in examined:
-        sets[key(item)].append(item)
-    return [some for some in sets.values() if len(some) > 1]
-
-
-def _label(item: Examined) -> int:
-    return item.picture.label
+def _differ(values: np.ndarray) -> bool:
+    return bool((values != values[0]).any())
 
 
 def _counted(some: Sized, noun: str) -> str:

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tlkeras.data.check import Examined, Findings, find
-from tlkeras.data.duplicates import clusters, joined
-from tlkeras.data.labelled import Labelled, Listing, list_arrays, list_csv, list_folder
-from tlkeras.data.picture import Part, Picture, SetAside, printable
-from tlkeras.data.scan import ScanRecord, scan
+from tlkeras.data.check import Examined, Findings, copies, find
+from tlkeras.data.columns.listing import Listing
+from tlkeras.data.columns.records import Selected
+from tlkeras.data.duplicates import clusters, joined, numbered
+from tlkeras.data.labelled import list_arrays, list_csv, list_folder
+from tlkeras.data.picture import Part, Pictures, SetAside, printable
+from tlkeras.data.scan import scan
 from tlkeras.data.split import PART_NAMES, split
 from tlkeras.errors import DataError
 
@@ -127,43 +129,47 @@ class ImageFolder:
         groups: Callable[[Path], Hashable] | None,
         seed: int,
     ) -> None:
-        listed = listing.pictures
-        records = scan(
-            [one.path if one.pixels is None else one.pixels for one in listed],
-            [one.path for one in listed],
-        )
-        set_aside = [*listing.set_aside, *(one for one in records if isinstance(one, SetAside))]
-        readable = [
-            (one, record)
-            for one, record in zip(listed, records, strict=True)
-            if isinstance(record, ScanRecord)
-        ]
-        _check_readable(listing, readable, set_aside)
-        copies = _clusters([record for _, record in readable])
-        leaks = _leaks([one for one, _ in readable], copies)
+        sources = listing.paths if listing.pixels is None else listing.pixels
+        with scan(sources, listing.paths) as scanned:
+            readable = np.flatnonzero(scanned.readable)
+            unreadable = np.flatnonzero(~scanned.readable).tolist()
+            set_aside = [*listing.set_aside, *scanned.set_aside(unreadable)]
+            _check_readable(listing, readable, set_aside)
+            alike = clusters(
+                _rows(scanned.facts, readable)["sha256"],
+                _rows(scanned.dhash, readable),
+                Selected(scanned.thumbnails, readable),
+            )
+        leaks = _leaks(listing, readable, alike)
         set_aside += leaks.values()
-        kept = [index for index in range(len(readable)) if index not in leaks]
-        used = [readable[index] for index in kept]
-        together = joined(_group_keys([one for one, _ in used], groups), copies[kept].tolist())
-        parts = _parts([one for one, _ in used], together, shares, seed, listing.class_names)
+        kept = np.ones(len(readable), bool)
+        kept[list(leaks)] = False
+        used, alike = readable[kept], alike[kept]
+        keys = _group_keys(listing, used, groups)
+        together = numbered(alike) if keys is None else joined(keys, alike)
+        parts = _parts(listing, used, together, shares, seed)
         self._class_names = listing.class_names
         self._root = listing.root
         self._seed = seed
         self._ignored = listing.ignored
         self._set_aside = tuple(set_aside)
-        self._examined = tuple(
-            _examined(one, record, PART_NAMES[part], int(cluster), int(group))
-            for (one, record), part, cluster, group in zip(
-                used, parts, copies[kept], together, strict=True
-            )
+        self._examined = Examined(
+            listing.paths if len(used) == len(listing) else listing.paths.take(used),
+            _rows(listing.labels, used),
+            _rows(scanned.facts, used),
+            parts,
+            alike.astype(np.int32),
+            together.astype(np.int32),
+        )
+        pictures = Pictures(
+            self._examined.paths,
+            self._examined.labels,
+            self._examined.facts["sha256"],
+            None if listing.pixels is None else [listing.pixels[row] for row in used.tolist()],
         )
         self._parts = {
-            name: Part(
-                name,
-                tuple(one.picture for one in self._examined if one.part == name),
-                self._class_names,
-            )
-            for name in PART_NAMES
+            name: Part(name, pictures.take(np.flatnonzero(parts == number)), self._class_names)
+            for number, name in enumerate(PART_NAMES)
         }
         self._log()
 
@@ -176,7 +182,7 @@ class ImageFolder:
                 printable(self._set_aside[0].path),
                 self._set_aside[0].reason,
             )
-        for finding in self.check():
+        for finding in copies(self._examined, self._class_names):
             if finding.kind == "two-labels":
                 log.warning("%s: %s", finding.message, printable(finding.paths[0]))
 
@@ -238,9 +244,13 @@ class ImageFolder:
         The same pictures in another folder or under other names have the same fingerprint.
         """
         digest = hashlib.sha256(repr(self.class_names).encode())
-        for item in sorted(
-            (one.picture.sha256, one.picture.label, one.part) for one in self._examined
-        ):
+        one = self._examined
+        words = np.ascontiguousarray(one.facts["sha256"]).view(">u8")
+        by_name = np.argsort(np.argsort(PART_NAMES))
+        order = np.lexsort((by_name[one.parts], one.labels, *words.T[::-1]))
+        for row in order.tolist():
+            sha256 = one.facts["sha256"][row].tobytes().hex()
+            item = (sha256, int(one.labels[row]), PART_NAMES[one.parts[row]])
             digest.update(repr(item).encode())
         return digest.hexdigest()
 
@@ -278,24 +288,19 @@ def _check_shares(shares: Shares) -> None:
         )
 
 
-def _check_readable(
-    listing: Listing,
-    readable: Sequence[tuple[Labelled, ScanRecord]],
-    set_aside: Sequence[SetAside],
-) -> None:
+def _check_readable(listing: Listing, readable: np.ndarray, set_aside: Sequence[SetAside]) -> None:
     """Every class must have a readable picture that may be trained on."""
-    reasons = {item.path: item.reason for item in set_aside}
-    given = {one.part for one in listing.pictures} != {None}
-    present = {one.label for one, _ in readable if not given or one.part == "train"}
+    given = bool((listing.parts >= 0).any())
+    counted = readable[listing.parts[readable] == 0] if given else readable
+    present = np.bincount(listing.labels[counted], minlength=len(listing.class_names))
     problems: list[str] = []
-    for label, name in enumerate(listing.class_names):
-        if label in present:
-            continue
-        broken = [one.path for one in listing.pictures if one.label == label]
-        broken = [path for path in broken if path in reasons]
-        said = f", such as {printable(broken[0])}: {reasons[broken[0]]}" if broken else ""
+    for label in np.flatnonzero(present == 0).tolist():
+        reasons = {item.path: item.reason for item in set_aside}
+        paths = listing.paths.take(np.flatnonzero(listing.labels == label))
+        broken = next((path for path in paths if path in reasons), None)
+        said = f", such as {printable(broken)}: {reasons[broken]}" if broken else ""
         where = " in train" if given else ""
-        problems.append(f"  - {name!r} has none{where}{said}")
+        problems.append(f"  - {listing.class_names[label]!r} has none{where}{said}")
     if problems:
         raise DataError(
             "Expected at least one readable picture of every class to train on, got:\n"
@@ -304,60 +309,70 @@ def _check_readable(
         )
 
 
-def _clusters(records: Sequence[ScanRecord]) -> np.ndarray:
-    return clusters(
-        [record.sha256 for record in records],
-        np.stack([record.dhash for record in records]),
-        np.stack([record.thumbnail for record in records]),
-    )
+def _rows(table: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The rows of a table, ascending; the table itself, not a copy, where these are all."""
+    return table if len(rows) == len(table) else table[rows]
 
 
-def _leaks(pictures: Sequence[Labelled], copies: np.ndarray) -> dict[int, SetAside]:
-    """Training pictures of a given split that are copies of a validation or test picture."""
-    held: dict[int, Labelled] = {}
-    for one, cluster in zip(pictures, copies.tolist(), strict=True):
-        if one.part in ("validation", "test"):
-            held.setdefault(cluster, one)
-    return {
-        index: SetAside(
-            one.path, f"a copy of {printable(held[cluster].path)} in {held[cluster].part}", "leaked"
+def _leaks(listing: Listing, readable: np.ndarray, copies: np.ndarray) -> dict[int, SetAside]:
+    """Training pictures of a given split that are copies of a validation or test picture.
+
+    By position in `readable`, of which `copies` are the clusters.
+    """
+    given = listing.parts[readable]
+    held = np.flatnonzero(given > 0)
+    held_clusters, first = np.unique(copies[held], return_index=True)
+    suspects = np.flatnonzero((given == 0) & np.isin(copies, held_clusters))
+    leaks: dict[int, SetAside] = {}
+    for position in suspects.tolist():
+        at = held[first[np.searchsorted(held_clusters, copies[position])]]
+        original = printable(listing.paths[int(readable[at])])
+        leaks[position] = SetAside(
+            listing.paths[int(readable[position])],
+            f"a copy of {original} in {PART_NAMES[given[at]]}",
+            "leaked",
         )
-        for index, (one, cluster) in enumerate(zip(pictures, copies.tolist(), strict=True))
-        if one.part == "train" and cluster in held
-    }
+    return leaks
 
 
 def _group_keys(
-    pictures: Sequence[Labelled], groups: Callable[[Path], Hashable] | None
-) -> list[Hashable]:
-    """One key for each picture; a picture without a group is a group of its own."""
-    keys: list[Hashable] = []
-    for index, one in enumerate(pictures):
-        group = one.group if groups is None else groups(one.path)
-        keys.append(("alone", index) if group is None else ("group", group))
-    return keys
+    listing: Listing, used: np.ndarray, groups: Callable[[Path], Hashable] | None
+) -> np.ndarray | None:
+    """The group of each used picture, int64 (n,); one without a group is a group of its own.
+
+    None where no picture has a group.
+    """
+    if groups is None and listing.groups is None:
+        return None
+    numbers = np.arange(len(used), dtype=np.int64)
+    known: dict[Hashable, int] = {}
+    for position, row in enumerate(used.tolist()):
+        if groups is not None:
+            group = groups(listing.paths[row])
+        else:
+            group = None if listing.groups is None else listing.groups[row]
+        if group is not None:
+            numbers[position] = len(used) + known.setdefault(group, len(known))
+    return numbers
 
 
 def _parts(
-    pictures: Sequence[Labelled],
-    together: np.ndarray,
-    shares: Shares,
-    seed: int,
-    class_names: Sequence[str],
+    listing: Listing, used: np.ndarray, together: np.ndarray, shares: Shares, seed: int
 ) -> np.ndarray:
-    """Index into PART_NAMES of each picture: as given, and the missing parts split off."""
-    given = {one.part for one in pictures if one.part is not None}
-    parts = np.array([PART_NAMES.index(one.part or "train") for one in pictures], dtype=np.int8)
-    wanted = [0.0 if name in given - {"train"} else share for name, share in
+    """Index into PART_NAMES of each used picture: as given, and the missing parts split off."""
+    parts = np.maximum(listing.parts[used], 0)
+    given = {PART_NAMES[part] for part in np.unique(listing.parts[used]).tolist() if part > 0}
+    wanted = [0.0 if name in given else share for name, share in
               zip(PART_NAMES, shares, strict=True)]  # fmt: skip
     total = sum(wanted)
     free = np.flatnonzero(parts == 0)
-    labels = np.array([one.label for one in pictures], dtype=np.int64)
-    missing = set(range(len(class_names))) - set(labels[free].tolist())
+    labels = listing.labels[used]
+    present = np.bincount(labels[free], minlength=len(listing.class_names))
+    missing = [listing.class_names[label] for label in np.flatnonzero(present == 0)]
     if missing:
         raise DataError(
             "Expected pictures of every class in train, but all of those of "
-            f"{', '.join(repr(class_names[label]) for label in sorted(missing))} are copies of "
+            f"{', '.join(repr(name) for name in missing)} are copies of "
             "validation or test pictures and were set aside. Add training pictures, or remove "
             "the copies from validation and test."
         )
@@ -366,13 +381,6 @@ def _parts(
         together[free],
         [share / total for share in wanted],
         seed=seed,
-        class_names=class_names,
+        class_names=listing.class_names,
     )
     return parts
-
-
-def _examined(one: Labelled, record: ScanRecord, part: str, cluster: int, group: int) -> Examined:
-    picture = Picture(one.path, one.label, record.sha256, one.pixels)
-    return Examined(
-        picture, part, record.width, record.height, record.mode, record.rotated, cluster, group
-    )

@@ -8,15 +8,19 @@ images (n, …), labels (n,)                 ┘
 
 import csv
 import difflib
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+import hashlib
+import os
+import sys
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from tlkeras.data.columns.listing import LabelledPaths, Listing
+from tlkeras.data.columns.paths import Paths
 from tlkeras.data.decode import SUFFIXES, array_to_rgb
 from tlkeras.data.picture import SetAside, printable
-from tlkeras.data.sources import pictures_below, real_folders, visible
+from tlkeras.data.sources import files_below, real_folders, visible
 from tlkeras.errors import DataError, DecodeError
 
 _PARTS = {
@@ -30,35 +34,14 @@ _PARTS = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Labelled:
-    """One file or array with its label; `part` and `group` are None where none was given."""
-
-    path: Path
-    label: int
-    part: str | None = None
-    group: Hashable = None
-    pixels: np.ndarray | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Listing:
-    """All labelled pictures of a data set, before any was opened."""
-
-    root: Path | None
-    class_names: tuple[str, ...]
-    pictures: tuple[Labelled, ...]
-    ignored: tuple[Path, ...] = ()
-    set_aside: tuple[SetAside, ...] = ()
-
-
 def list_folder(folder: str | Path) -> Listing:
     """Pictures in class folders, or in class folders below train/, val/ and test/."""
     root = Path(folder)
     if not root.is_dir():
         raise DataError(_no_folder(root))
+    ignored = Paths()
     try:
-        parts, ignored = _part_folders(root)
+        parts = _part_folders(root, ignored)
     except OSError as err:
         raise DataError(
             f"Expected a folder that can be listed, got {printable(root)!r}: {err.strerror}. "
@@ -66,27 +49,31 @@ def list_folder(folder: str | Path) -> Listing:
         ) from err
     seen = real_folders(root)
     problems: list[str] = []
-    found: list[tuple[str, str | None, Path]] = []
+    found = LabelledPaths()
     closed: list[Path] = []
-    names: dict[str, None] = {}
     for part, parent in parts:
         for class_folder in _class_folders(parent, problems, ignored):
-            seen.update(real_folders(class_folder))
-            pictures, others, unlisted = pictures_below(class_folder, seen)
-            class_name = printable(class_folder.name)
-            names[class_name] = None
-            ignored += others
-            closed += unlisted
-            found += [(class_name, part, path) for path in pictures]
-    class_names = tuple(sorted(names))
-    _check_classes(root, class_names, [name for name, _, _ in found], problems)
-    index = {name: label for label, name in enumerate(class_names)}
+            if os.path.realpath(class_folder) not in seen:
+                seen.update(real_folders(class_folder))
+            name = printable(class_folder.name)
+            found.name(name)
+            for kind, where, file in files_below(class_folder, seen):
+                if kind == "picture":
+                    found.add(where, file, name, part)
+                elif kind == "other":
+                    ignored.add(where, file)
+                else:
+                    closed.append(where)
+    class_names, labels = found.classes()
+    _check_classes(root, class_names, labels, problems)
     return Listing(
         root,
         class_names,
-        tuple(Labelled(path, index[name], part) for name, part, path in found),
-        tuple(ignored),
-        tuple(SetAside(path, "the folder cannot be listed") for path in closed),
+        found.paths,
+        labels,
+        found.parts(),
+        ignored=ignored,
+        set_aside=tuple(SetAside(path, "the folder cannot be listed") for path in closed),
     )
 
 
@@ -95,31 +82,48 @@ def list_csv(table: str | Path, root: str | Path | None = None) -> Listing:
     table = Path(table)
     where = table.parent if root is None else Path(root)
     problems: list[str] = []
-    rows: list[tuple[Path, str, str | None, str | None]] = []
+    found = LabelledPaths()
+    groups: list[str | None] = []
     repeated: list[SetAside] = []
-    known: dict[tuple[str, str], int] = {}
+    known: dict[bytes, int] = {}
     for line, row in _csv_rows(table):
         path, label = row.get("path", ""), row.get("label", "")
         part = _PARTS.get(row.get("split", "").lower())
         if not path or not label:
             problems.append(f"line {line}: no {'path' if not path else 'label'}")
-        elif row.get("split") and part is None:
+            continue
+        if row.get("split") and part is None:
             problems.append(f"line {line}: split {row['split']!r} is not train, validation or test")
-        elif (path, label) in known:
-            repeated.append(
-                SetAside(where / path, f"line {line} repeats line {known[path, label]}", "repeated")
-            )
-        else:
-            known[path, label] = line
-            rows.append((where / path, printable(label), part, row.get("group") or None))
-    if any(part for _, _, part, _ in rows):
-        problems += [f"{printable(path)}: no split, but other rows have one"
-                     for path, _, part, _ in rows if part is None]  # fmt: skip
-    class_names = tuple(sorted({label for _, label, _, _ in rows}))
-    _check_classes(table, class_names, [label for _, label, _, _ in rows], problems)
-    index = {name: label for label, name in enumerate(class_names)}
-    pictures = (Labelled(path, index[name], part, group) for path, name, part, group in rows)
-    return Listing(where, class_names, tuple(pictures), set_aside=tuple(repeated))
+            continue
+        first = known.setdefault(_short(path, label), line)
+        if first != line:
+            repeated.append(SetAside(where / path, f"line {line} repeats line {first}", "repeated"))
+            continue
+        full = where / path
+        found.add(full.parent, full.name, printable(label), part)
+        group = row.get("group") or None
+        groups.append(sys.intern(group) if group else None)
+    parts = found.parts()
+    if (parts >= 0).any():
+        problems += [f"{printable(found.paths[row])}: no split, but other rows have one"
+                     for row in np.flatnonzero(parts < 0).tolist()]  # fmt: skip
+    class_names, labels = found.classes()
+    _check_classes(table, class_names, labels, problems)
+    return Listing(
+        where,
+        class_names,
+        found.paths,
+        labels,
+        parts,
+        groups if any(groups) else None,
+        set_aside=tuple(repeated),
+    )
+
+
+def _short(path: str, label: str) -> bytes:
+    """A row's path and label in 16 bytes: two rows alike are a row said twice."""
+    both = f"{len(path)} {path}{label}".encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(both, digest_size=16).digest()
 
 
 def list_arrays(
@@ -138,28 +142,26 @@ def list_arrays(
         )
     elif len(given) != len(images):
         problems.append(f"{len(images)} images, but {len(given)} labels")
-    members = [None] * len(images) if groups is None else list(groups)
-    if len(members) != len(images):
+    members = None if groups is None else list(groups)
+    if members is not None and len(members) != len(images):
         problems.append(f"{len(images)} images, but {len(members)} groups")
     pixels = _rgb_arrays(images, problems)
     if problems:
         raise DataError(_gathered("images and labels of the same length", problems))
     names, indices = _class_indices(given, class_names)
-    _check_classes(None, names, [names[index] for index in indices], problems)
-    pictures = (
-        Labelled(Path(f"array/{number:06}"), index, None, group, picture)
-        for number, (picture, index, group) in enumerate(zip(pixels, indices, members, strict=True))
-    )
-    return Listing(None, names, tuple(pictures))
+    _check_classes(None, names, np.array(indices, np.int32), problems)
+    paths = Paths(Path(f"array/{number:06}") for number in range(len(pixels)))
+    parts = np.full(len(pixels), -1, np.int8)
+    return Listing(None, names, paths, np.array(indices, np.int32), parts, members, pixels)
 
 
-def _part_folders(root: Path) -> tuple[list[tuple[str | None, Path]], list[Path]]:
-    """[(part, folder)] and files to report; one part None when the root holds the classes."""
+def _part_folders(root: Path, ignored: Paths) -> list[tuple[str | None, Path]]:
+    """[(part, folder)]; one part None when the root holds the classes. `ignored` files grow."""
     folders = [root / entry.name for entry in visible(root) if entry.is_dir()]
     named = [(_PARTS.get(folder.name.lower()), folder) for folder in folders]
     training = [folder for part, folder in named if part == "train"]
     if not any(entry.is_dir() for folder in training for entry in visible(folder)):
-        return [(None, root)], []
+        return [(None, root)]
     parts = [(part, folder) for part, folder in named if part is not None]
     doubled = sorted({part for part, _ in parts if [p for p, _ in parts].count(part) > 1})
     if doubled:
@@ -168,14 +170,18 @@ def _part_folders(root: Path) -> tuple[list[tuple[str | None, Path]], list[Path]
             f"{', '.join(printable(folder.name) for _, folder in parts)}: two of them mean "
             f"{' and '.join(doubled)}. Rename or merge them."
         )
-    beside = [root / entry.name for entry in visible(root) if entry.is_file()]
+    for entry in visible(root):
+        if entry.is_file():
+            ignored.add(root, entry.name)
     for part, folder in named:
         if part is None:
-            beside += pictures_below(folder)[0]
-    return list(parts), beside
+            for kind, where, name in files_below(folder):
+                if kind == "picture":
+                    ignored.add(where, name)
+    return list(parts)
 
 
-def _class_folders(parent: Path, problems: list[str], ignored: list[Path]) -> list[Path]:
+def _class_folders(parent: Path, problems: list[str], ignored: Paths) -> list[Path]:
     folders: list[Path] = []
     loose: list[Path] = []
     for entry in visible(parent):
@@ -185,7 +191,7 @@ def _class_folders(parent: Path, problems: list[str], ignored: list[Path]) -> li
         elif path.suffix.lower() in SUFFIXES:
             loose.append(path)
         else:
-            ignored.append(path)
+            ignored.add(parent, entry.name)
     if loose:
         problems.append(
             f"{len(loose)} picture(s) directly in {printable(parent)}, in no class folder, such "
@@ -195,10 +201,14 @@ def _class_folders(parent: Path, problems: list[str], ignored: list[Path]) -> li
 
 
 def _check_classes(
-    root: Path | None, class_names: Sequence[str], labels: Sequence[str], problems: list[str]
+    root: Path | None, class_names: Sequence[str], labels: np.ndarray, problems: list[str]
 ) -> None:
-    used = set(labels)
-    problems += [f"class {name!r} has no pictures" for name in class_names if name not in used]
+    numbers = np.bincount(labels, minlength=len(class_names)).tolist()
+    problems += [
+        f"class {name!r} has no pictures"
+        for name, number in zip(class_names, numbers, strict=True)
+        if not number
+    ]
     if len(class_names) < 2:
         only = f"only one class, {class_names[0]!r}" if class_names else "no classes"
         problems.append(only + (_deeper(root, class_names) if root else ""))
@@ -246,7 +256,7 @@ def _no_folder(root: Path) -> str:
     )
 
 
-def _csv_rows(table: Path) -> list[tuple[int, dict[str, str]]]:
+def _csv_rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """(line number, values by lower-case column name) of each row."""
     try:
         with open(table, encoding="utf-8-sig", newline="") as file:
@@ -260,11 +270,9 @@ def _csv_rows(table: Path) -> list[tuple[int, dict[str, str]]]:
                     f"{' and '.join(missing)} missing. Name them in the first line, separated "
                     "by commas."
                 )
-            return [
-                (reader.line_num, dict(zip(header, map(str.strip, values), strict=False)))
-                for values in reader
-                if any(values)
-            ]
+            for values in reader:
+                if any(values):
+                    yield reader.line_num, dict(zip(header, map(str.strip, values), strict=False))
     except (OSError, UnicodeDecodeError, csv.Error) as err:
         raise DataError(
             f"Expected a comma-separated UTF-8 table of pictures, got {printable(table)}: {err}. "

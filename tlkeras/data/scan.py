@@ -1,19 +1,17 @@
-"""One threaded pass over all pictures: every file read, hashed and fully decoded once.
+"""One threaded pass over all pictures: every file read, hashed and decoded once.
 
-Of each picture only a record of about 1 kB stays. Records of files are kept in
-`cache_folder()/scan.sqlite` by path, size and time of change, so that a folder opens at once
+Of each picture only a record of about 1 kB stays, most of it on disk. Records of files are kept
+in `cache_folder()/scan.sqlite` by path, size and time of change, so that a folder opens at once
 the second time; where that file cannot be used, the pass just takes its time.
 """
 
 import hashlib
 import logging
 import os
-import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,40 +19,28 @@ import numpy as np
 import PIL
 
 from tlkeras.cache import cache_folder
-from tlkeras.data.decode import Source, array_to_rgb, decode_bytes, read_file
-from tlkeras.data.duplicates import difference_hash, thumbnail
-from tlkeras.data.picture import SetAside
+from tlkeras.data.columns.kept import ROWS_AT_ONCE, KeptRecords, Key, key_of
+from tlkeras.data.columns.records import RECORD, Scanned, ScanRecord
+from tlkeras.data.decode import Decoded, Source, array_to_rgb, decode_bytes, read_file
+from tlkeras.data.duplicates.small import LEAST_SIDE_PX, small_versions
 from tlkeras.errors import DecodeError
+
+__all__ = ["ScanRecord", "Scanned", "in_order", "scan", "workers"]
 
 log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_VERSION = f"1 pillow {PIL.__version__}"  # raise the number when decoding or the hashes change
+_VERSION = f"3 pillow {PIL.__version__}"  # raise the number when decoding or the hashes change
 _SECONDS_BETWEEN_LINES = 5.0
-_ROWS_AT_ONCE = 500
 _SETTLED_NS = 2_000_000_000  # a file changed this recently may change again with the same time
+_AT_A_TIME = (
+    8  # pictures that one thread takes; handing them out singly costs as much as small ones
+)
 
 
-@dataclass(frozen=True, eq=False)
-class ScanRecord:
-    """What is kept of one readable picture.
-
-    `thumbnail` uint8 (16, 16, 3); `dhash` uint8 (32,), 256 bits; `mode` is Pillow's name for how
-    the file stores its pixels; `rotated` says that the EXIF orientation was not upright.
-    """
-
-    sha256: str
-    width: int
-    height: int
-    mode: str
-    rotated: bool
-    thumbnail: np.ndarray
-    dhash: np.ndarray
-
-
-def scan(sources: Sequence[Source], names: Sequence[Path]) -> list[ScanRecord | SetAside]:
+def scan(sources: Sequence[Source], names: Sequence[Path]) -> Scanned:
     """A record, or the reason to set it aside, for each source, in order.
 
     Example::
@@ -62,32 +48,41 @@ def scan(sources: Sequence[Source], names: Sequence[Path]) -> list[ScanRecord | 
         paths = [Path("a.jpg"), Path("broken.png")]
         record, reason = scan(paths, paths)
     """
-    results: list[ScanRecord | SetAside | None] = [None] * len(sources)
-    cache = _Cache(cache_folder() / "scan.sqlite")
+    scanned = Scanned(names)
+    kept = KeptRecords(cache_folder() / "scan.sqlite", _VERSION)
     try:
-        keys = [_key(source) for source in sources]
-        for index, key in enumerate(keys):
-            if key is not None:
-                results[index] = cache.get(key)
-        unknown = [index for index, known in enumerate(results) if known is None]
-        began = time.time_ns()
-        reported = time.monotonic()
-
-        def read(index: int) -> ScanRecord | SetAside:
-            return _read(sources[index], names[index])
-
-        for done, record in enumerate(in_order(read, unknown, ahead=4 * workers())):
-            index = unknown[done]
-            results[index] = record
-            key = keys[index]
-            if isinstance(record, ScanRecord) and key and began - key[2] > _SETTLED_NS:
-                cache.put(key, record)
-            if time.monotonic() - reported > _SECONDS_BETWEEN_LINES:
-                reported = time.monotonic()
-                log.info("read %s of %s pictures", f"{done + 1:,}", f"{len(unknown):,}")
+        for start in range(0, len(sources), ROWS_AT_ONCE):
+            rows = range(start, min(start + ROWS_AT_ONCE, len(sources)))
+            found, records = kept.get([_key(sources[row]) for row in rows])
+            scanned.put(found + start, records)
+        _read_all(sources, scanned, kept)
     finally:
-        cache.close()
-    return [result for result in results if result is not None]
+        kept.close()
+    return scanned
+
+
+def _read_all(sources: Sequence[Source], scanned: Scanned, kept: KeptRecords) -> None:
+    """Read, decode and record every source that is not known yet."""
+    unknown = np.flatnonzero(~scanned.readable)
+    began = time.time_ns()
+    reported = time.monotonic()
+
+    def read(start: int) -> "_Block":
+        return _Block(sources, unknown[start : start + _AT_A_TIME].tolist())
+
+    starts = range(0, len(unknown), _AT_A_TIME)
+    done = 0
+    for block in in_order(read, starts, ahead=4 * workers()):
+        scanned.put(block.rows, block.records)
+        scanned.reasons.update(block.reasons)
+        settled = [at for at, key in enumerate(block.keys) if key and began - key[2] > _SETTLED_NS]
+        kept.put(
+            [key for key in map(block.keys.__getitem__, settled) if key], block.records[settled]
+        )
+        done += len(block.rows) + len(block.reasons)
+        if time.monotonic() - reported > _SECONDS_BETWEEN_LINES:
+            reported = time.monotonic()
+            log.info("read %s of %s pictures", f"{done:,}", f"{len(unknown):,}")
 
 
 def in_order(
@@ -119,105 +114,51 @@ def workers() -> int:
     return os.cpu_count() or 1
 
 
-def _read(source: Source, name: Path) -> ScanRecord | SetAside:
-    try:
-        if isinstance(source, np.ndarray):
-            pixels, mode, rotated = array_to_rgb(source), "RGB", False
-            digest = hashlib.sha256(repr((source.shape, source.dtype.str)).encode())
-            digest.update(np.ascontiguousarray(source).data)
-        else:
-            data = source if isinstance(source, bytes) else read_file(source)
-            digest = hashlib.sha256(data)
-            decoded = decode_bytes(data, str(name))
-            pixels, mode, rotated = decoded.pixels, decoded.mode, decoded.orientation != 1
-    except DecodeError as err:
-        return SetAside(name, err.reason)
-    height, width = pixels.shape[:2]
-    small = thumbnail(pixels)
-    return ScanRecord(
-        digest.hexdigest(), width, height, mode, rotated, small, difference_hash(pixels)
-    )
+class _Block:
+    """A few sources, read: records (k,) of the readable `rows`, and the others' reasons."""
+
+    def __init__(self, sources: Sequence[Source], rows: Sequence[int]) -> None:
+        self.rows: list[int] = []
+        self.keys: list[Key | None] = []
+        self.reasons: dict[int, str] = {}
+        self.records = np.zeros(len(rows), RECORD)
+        for row in rows:
+            source = sources[row]
+            # Before the file is read: if it changes meanwhile, the next scan sees another key.
+            key = _key(source)
+            try:
+                _record(source, self.records[len(self.rows)])
+            except DecodeError as err:
+                self.reasons[row] = err.reason
+            else:
+                self.rows.append(row)
+                self.keys.append(key)
+        self.records = self.records[: len(self.rows)]
 
 
-_Key = tuple[bytes, int, int]  # absolute path, size in bytes, time of change in ns
+def _record(source: Source, record: np.void) -> None:
+    """Fill `record`, one of `RECORD`, with what is kept of the source."""
+    if isinstance(source, np.ndarray):
+        pixels = array_to_rgb(source)
+        digest = hashlib.sha256(repr((source.shape, source.dtype.str)).encode())
+        digest.update(np.ascontiguousarray(source).data)
+        height, width = pixels.shape[:2]
+        decoded = Decoded(pixels, "RGB", 1, (height, width), (0, 0, height, width))
+    else:
+        data = source if isinstance(source, bytes) else read_file(source)
+        digest = hashlib.sha256(data)
+        # A reduced JPEG is read to its end as well, so that damage is found all the same.
+        decoded = decode_bytes(data, str(source), (LEAST_SIDE_PX, LEAST_SIDE_PX))
+    small, bits = small_versions(decoded.pixels, decoded.box)
+    height, width = decoded.size_px
+    facts = record["facts"]
+    facts["sha256"] = np.frombuffer(digest.digest(), np.uint8)
+    facts["width"], facts["height"] = width, height
+    facts["rotated"] = decoded.orientation != 1
+    facts["mode"] = decoded.mode.encode("ascii")
+    record["dhash"] = bits
+    record["thumbnail"] = small
 
 
-def _key(source: Source) -> _Key | None:
-    if not isinstance(source, str | Path):
-        return None
-    try:
-        found = os.stat(source)
-    except (OSError, ValueError):
-        return None
-    return os.fsencode(os.path.abspath(source)), found.st_size, found.st_mtime_ns
-
-
-class _Cache:
-    """Scan records of files in one SQLite file; says nothing and knows nothing where it fails."""
-
-    def __init__(self, path: Path) -> None:
-        self._rows: list[tuple[bytes, int, int, str, bytes]] = []
-        self._database: sqlite3.Connection | None = None
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(path, timeout=5)
-            self._database.execute(
-                "CREATE TABLE IF NOT EXISTS records (path BLOB PRIMARY KEY, size INTEGER, "
-                "mtime_ns INTEGER, version TEXT, record BLOB)"
-            )
-        except (OSError, sqlite3.Error) as err:
-            self._give_up(err)
-
-    def get(self, key: _Key) -> ScanRecord | None:
-        if self._database is None:
-            return None
-        try:
-            row = self._database.execute(
-                "SELECT record FROM records WHERE path=? AND size=? AND mtime_ns=? AND version=?",
-                (*key, _VERSION),
-            ).fetchone()
-            return _unpack(row[0]) if row else None
-        except (sqlite3.Error, ValueError, TypeError) as err:
-            self._give_up(err)
-            return None
-
-    def put(self, key: _Key, record: ScanRecord) -> None:
-        self._rows.append((*key, _VERSION, _pack(record)))
-        if len(self._rows) >= _ROWS_AT_ONCE:
-            self._write()
-
-    def close(self) -> None:
-        self._write()
-        if self._database is not None:
-            self._database.close()
-            self._database = None
-
-    def _write(self) -> None:
-        rows, self._rows = self._rows, []
-        if self._database is None or not rows:
-            return
-        try:
-            with self._database:
-                self._database.executemany(
-                    "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)", rows
-                )
-        except sqlite3.Error as err:
-            self._give_up(err)
-
-    def _give_up(self, err: Exception) -> None:
-        log.info("pictures are read without the scan cache: %s", err)
-        if self._database is not None:
-            self._database.close()
-            self._database = None
-
-
-def _pack(record: ScanRecord) -> bytes:
-    facts = f"{record.sha256} {record.width} {record.height} {int(record.rotated)} {record.mode}"
-    return record.thumbnail.tobytes() + record.dhash.tobytes() + facts.encode()
-
-
-def _unpack(packed: bytes) -> ScanRecord:
-    small = np.frombuffer(packed[:768], np.uint8).reshape(16, 16, 3)
-    bits = np.frombuffer(packed[768:800], np.uint8)
-    sha256, width, height, rotated, mode = packed[800:].decode().split(" ", 4)
-    return ScanRecord(sha256, int(width), int(height), mode, rotated == "1", small, bits)
+def _key(source: Source) -> Key | None:
+    return key_of(source) if isinstance(source, str | Path) else None

@@ -3,8 +3,9 @@
 import glob
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from tlkeras.data.picture import printable
 from tlkeras.errors import DataError
 
 log = logging.getLogger(__name__)
+
+Kind = Literal["picture", "other", "closed"]
 
 _SYSTEM_NAMES = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
 
@@ -65,36 +68,60 @@ def pictures_below(
 ) -> tuple[list[Path], list[Path], list[Path]]:
     """Sorted files below a folder: (pictures, other files, folders that cannot be listed).
 
-    Hidden and system files are left out. A folder behind a symbolic link is entered once:
-    `seen` holds the real paths already covered, and grows.
+    As `files_below`.
+    """
+    found: dict[Kind, list[Path]] = {"picture": [], "other": [], "closed": []}
+    for kind, parent, name in files_below(folder, seen):
+        found[kind].append(parent / name if name else parent)
+    return found["picture"], found["other"], found["closed"]
+
+
+def files_below(folder: Path, seen: set[str] | None = None) -> Iterator[tuple[Kind, Path, str]]:
+    """(kind, folder, name) of each file below a folder, in the order of sorted paths.
+
+    The name of a folder that cannot be listed is empty. Hidden and system files are left out. A
+    folder behind a symbolic link is entered once: `seen` holds the real paths already covered,
+    and grows.
     """
     if seen is None:
         seen = real_folders(folder)
-    pictures: list[Path] = []
-    others: list[Path] = []
-    closed: list[Path] = []
-    waiting = [(folder, False)]
+    waiting = [_listed(folder, False)]
     while waiting:
-        current, linked = waiting.pop()
-        try:
-            entries = visible(current)
-        except OSError as err:
-            log.warning("cannot list the folder %s: %s", printable(current), err.strerror)
-            closed.append(current)
+        current, linked, entries = waiting[-1]
+        entry = next(entries, None)
+        if entry is None:
+            waiting.pop()
             continue
-        for entry in entries:
-            path = current / entry.name
-            if not _is_folder(entry):
-                (pictures if path.suffix.lower() in SUFFIXES else others).append(path)
-                continue
-            through_link = linked or entry.is_symlink()
+        name, is_folder, is_link = entry
+        if not name:
+            yield "closed", current, ""
+        elif not is_folder:
+            suffix = os.path.splitext(name)[1].lower()
+            yield "picture" if suffix in SUFFIXES else "other", current, name
+        else:
+            through_link = linked or is_link
             if through_link:
-                real = os.path.realpath(path)
+                real = os.path.realpath(current / name)
                 if real in seen:
                     continue
                 seen.add(real)
-            waiting.append((path, through_link))
-    return sorted(pictures), sorted(others), sorted(closed)
+            waiting.append(_listed(current / name, through_link))
+
+
+def _listed(folder: Path, linked: bool) -> tuple[Path, bool, Iterator[tuple[str, bool, bool]]]:
+    """A folder and its entries by name: (name, whether a folder, whether a link)."""
+    try:
+        with os.scandir(folder) as entries:
+            kinds = [
+                (entry.name, _is_folder(entry), entry.is_symlink())
+                for entry in entries
+                if _is_visible(entry.name)
+            ]
+    except OSError as err:
+        log.warning("cannot list the folder %s: %s", printable(folder), err.strerror)
+        return folder, linked, iter([("", False, False)])
+    kinds.sort()
+    return folder, linked, iter(kinds)
 
 
 def real_folders(folder: Path) -> set[str]:
@@ -105,12 +132,12 @@ def real_folders(folder: Path) -> set[str]:
 def visible(folder: Path) -> list[os.DirEntry[str]]:
     """Entries of a folder by name, without hidden and system ones."""
     with os.scandir(folder) as entries:
-        shown = [
-            entry
-            for entry in entries
-            if not entry.name.startswith(".") and entry.name.lower() not in _SYSTEM_NAMES
-        ]
+        shown = [entry for entry in entries if _is_visible(entry.name)]
     return sorted(shown, key=lambda entry: entry.name)
+
+
+def _is_visible(name: str) -> bool:
+    return not name.startswith(".") and name.lower() not in _SYSTEM_NAMES
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -92,10 +92,24 @@ class _Table:
         self._order = np.argsort(self.of_picture, kind="stable")
         self._ends = np.cumsum(self.sizes)
 
-    def labels_of(self, group: int) -> np.ndarray:
-        """Labels of the pictures of one group."""
-        end = self._ends[group]
-        return self.labels[self._order[end - self.sizes[group] : end]]
+        self._cells: dict[int, list[tuple[int, int]]] | None = None
+
+    def label_of_single(self, groups: np.ndarray) -> np.ndarray:
+        """The label of the only picture of each group, int64 (k,)."""
+        return self.labels[self._order[self._ends[groups] - 1]].astype(np.int64)
+
+    def cells_of(self, group: int) -> list[tuple[int, int]]:
+        """(label, number of pictures) of a group of several, by label."""
+        if self._cells is None:
+            several = self.sizes[self.of_picture] > 1
+            cells, numbers = np.unique(
+                self.of_picture[several] * self.classes + self.labels[several], return_counts=True
+            )
+            self._cells = {}
+            for cell, number in zip(cells.tolist(), numbers.tolist(), strict=True):
+                one, label = divmod(cell, self.classes)
+                self._cells.setdefault(one, []).append((label, number))
+        return self._cells[group]
 
     def groups_with(self, label: int) -> np.ndarray:
         """Groups that hold a class, the smallest first."""
@@ -132,20 +146,17 @@ def _check_possible(table: _Table, parts: Sequence[str], class_names: Sequence[s
 def _place(table: _Table, targets: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Part index of each group, int64 (groups,); `targets` is (parts, classes)."""
     placed = np.full(len(table.sizes), -1, dtype=np.int64)
-    missing = targets.copy()
     shuffled = rng.permutation(len(table.sizes))
     large = shuffled[table.sizes[shuffled] > 1]
-    for group in large[np.argsort(-table.sizes[large], kind="stable")]:
-        present, holds = np.unique(table.labels_of(group), return_counts=True)
-        fits = np.minimum(missing[:, present], holds).sum(axis=1)
-        relative = (missing[:, present] / targets[:, present]).sum(axis=1)
-        part = int(np.lexsort((-relative, -fits))[0])
-        placed[group] = part
-        missing[part, present] -= holds
+    missing = _place_large(
+        placed, large[np.argsort(-table.sizes[large], kind="stable")], table, targets
+    )
     single = shuffled[table.sizes[shuffled] == 1]
-    classes = np.array([table.labels_of(group)[0] for group in single], dtype=np.int64)
-    for label in np.unique(classes):
-        members = single[classes == label]
+    classes = table.label_of_single(single)
+    by_class = np.argsort(classes, kind="stable")
+    ends = np.cumsum(np.bincount(classes, minlength=table.classes))
+    for label in np.unique(classes).tolist():
+        members = single[by_class[ends[label - 1] if label else 0 : ends[label]]]
         wanted = np.maximum(missing[:, label], 0)
         absent = (missing[:, label] == targets[:, label]).astype(np.int64)
         numbers = apportion(len(members), wanted.astype(np.float64), minimum=absent)
@@ -153,6 +164,28 @@ def _place(table: _Table, targets: np.ndarray, rng: np.random.Generator) -> np.n
         placed[members] = np.repeat(np.arange(len(targets)), numbers)[: len(members)]
     _fill_gaps(placed, table, len(targets))
     return placed
+
+
+def _place_large(
+    placed: np.ndarray, large: np.ndarray, table: _Table, targets: np.ndarray
+) -> np.ndarray:
+    """Place groups of several, in order, in place; what the parts then lack (parts, classes)."""
+    # Lists: there may be as many groups as pictures, and each decides over the next.
+    missing = [row.tolist() for row in targets]
+    wanted = [row.tolist() for row in targets]
+    for group in large.tolist():
+        cells = table.cells_of(group)
+        best = (-1.0, -1.0)
+        part = 0
+        for candidate, lack in enumerate(missing):
+            fits = float(sum(min(lack[label], holds) for label, holds in cells))
+            relative = sum(lack[label] / wanted[candidate][label] for label, _ in cells)
+            if candidate == 0 or (fits, relative) > best:
+                best, part = (fits, relative), candidate
+        placed[group] = part
+        for label, holds in cells:
+            missing[part][label] -= holds
+    return np.array(missing, dtype=np.int64)
 
 
 def _fill_gaps(placed: np.ndarray, table: _Table, parts: int) -> None:

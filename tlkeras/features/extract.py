@@ -1,26 +1,42 @@
 """Pictures → Features: one pass through the frozen backbone, and none for known pictures.
 
-pictures ─ key(content, view) ─▶ cache ─ hit ─────────────────────────▶ Features
-                                   └─ miss ─ pixels ─ backbone ─▶ cache ─┘
+pictures ─ key(content, view) ─▶ store ─ known ───────────────────────────▶ Features
+                                   └─ missing ─▶ streams ─▶ store, table ─▶ ┘
+
+stream 1:  read 8 pictures ─ engine ─ read 8 ─ engine ─ …      each on a core of its own,
+stream 2:  read 8 pictures ─ engine ─ read 8 ─ engine ─ …      waiting for nobody
 """
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import astuple, dataclass
-from typing import TYPE_CHECKING
+from itertools import tee
+from typing import TYPE_CHECKING, Protocol, TypeVar, overload
 
 import numpy as np
 
-from tlkeras.backbones.hashing import fingerprint
 from tlkeras.cache import cache_folder
 from tlkeras.data.augment import Augmentation
 from tlkeras.data.picture import Picture
-from tlkeras.data.pipeline import pixel_batches
-from tlkeras.features.cache import FeatureCache
-from tlkeras.features.features import Features
+from tlkeras.data.pipeline import load_pixels
+from tlkeras.data.scan import workers
+from tlkeras.errors import BackboneError
+from tlkeras.features.chunk import KEY_BYTES
+from tlkeras.features.features import Features, Ids
+from tlkeras.features.store import FeatureStore
+from tlkeras.features.table import Table
 from tlkeras.progress import Progress, silent
 
 if TYPE_CHECKING:
-    import keras
+    from tlkeras.features.engines.engine import Engine
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_PIXELS = 2  # raise the number when the same file gives other pixels than before
 
 
 @dataclass(frozen=True)
@@ -37,79 +53,175 @@ class View:
         return f"{astuple(self.augmentation)}/{self.number}/{self.seed}"
 
 
+class Embed(Protocol):
+    """Whatever turns pictures into Features, row by row in their order."""
+
+    def __call__(
+        self, pictures: Sequence[Picture], view: View | None = None, progress: Progress = silent
+    ) -> Features:
+        """Features of the pictures; with a view, of that look at them."""
+        ...
+
+
 class Extractor:
-    """Turns pictures into embeddings of one backbone, through a cache on disk.
+    """Turns pictures into embeddings of one backbone, each picture once.
 
     Example::
 
-        extract = Extractor(backbone_model, size_px=224)
-        features = extract(data.train.pictures)      # Features, vectors (n, d) float32
+        extract = Extractor(lambda pictures: engine, 224, width=1280, key="3fa9…-float32")
+        features = extract(data.train.pictures)      # Features, vectors (n, 1280) float32
         extract.passes                               # pictures that went through the backbone
 
     Args:
-        model: pixels (n, h, w, 3) float32 in [0, 255] → embeddings (n, d) float32.
+        choose: the engine that computes the embeddings; asked once, and only when a picture is
+            not known yet, with the pictures that are not.
         size_px: the height and width that the pictures are resized to.
-        batch_size: pictures in one forward pass.
-        cached: keep embeddings on disk; off, every call computes all of them.
+        width: number of values in one embedding.
+        key: names the backbone with its weights, and the engine's precision, in the store on
+            disk; None: nothing is kept, every call computes all.
     """
 
     def __init__(
-        self, model: "keras.Model", size_px: int, *, batch_size: int = 32, cached: bool = True
+        self,
+        choose: "Callable[[Sequence[Picture]], Engine]",
+        size_px: int,
+        *,
+        width: int,
+        key: str | None,
     ) -> None:
-        self.model = model
         self.size_px = size_px
-        self.batch_size = batch_size
+        self.width = width
         self.passes = 0
-        folder = cache_folder() / "features"
-        self.cache = FeatureCache(folder, fingerprint(model)) if cached else None
-        self._forward = compiled(model, size_px)
+        self._choose = choose
+        self._engine: Engine | None = None
+        folder = None if key is None else cache_folder() / "features"
+        self._store = FeatureStore(folder, key or "", width)
 
     def __call__(
         self, pictures: Sequence[Picture], view: View | None = None, progress: Progress = silent
     ) -> Features:
         """Features of the pictures, row by row in their order.
 
+        What was computed is kept when this is interrupted, and not computed again.
+
         Raises:
             DecodeError: a picture that could be read when the folder was opened no longer can.
         """
-        keys = [_key(picture, self.size_px, view) for picture in pictures]
-        known = self.cache.get(keys) if self.cache else {}
-        missing = [index for index, key in enumerate(keys) if key not in known]
-        sources = [pictures[index].source for index in missing]
-        augment, seed = (view.augmentation, (view.seed, view.number)) if view else (None, (0,))
-        size = (self.size_px, self.size_px)
-        done = 0
-        # Seeded by content: a look at a picture must not depend on which others are cached.
-        contents = [int(pictures[index].sha256[:15], 16) for index in missing]
-        for batch in pixel_batches(
-            sources, size, batch_size=self.batch_size, augment=augment, seed=seed, keys=contents
-        ):
-            vectors = self._forward(batch.pixels)
-            batch_keys = [keys[missing[row]] for row in batch.index]
-            known.update(zip(batch_keys, vectors, strict=True))
-            if self.cache:
-                self.cache.put(batch_keys, vectors)
-            done += len(vectors)
-            progress("embedding", done, len(missing))
-        self.passes += done
-        width = int(self.model.output_shape[-1])
-        table = np.stack([known[key] for key in keys]) if keys else np.empty((0, width), "float32")
-        labels = np.array([picture.label for picture in pictures], "int64")
-        return Features(table, labels, tuple(picture.sha256 for picture in pictures))
+        labels, ids, keys = _columns(pictures, self.size_px, view)
+        with Table(len(labels), self.width) as table, self._store as store:
+            missing = np.flatnonzero(~store.fill(keys, table))
+            done = 0
+            with closing(self._embedded(pictures, missing, view)) as answers:
+                for rows, vectors in answers:
+                    table.write(rows, vectors)
+                    store.put(keys[rows], vectors)
+                    done += len(rows)
+                    self.passes += len(rows)
+                    progress("embedding", done, len(missing))
+            return Features(table.array(), labels, ids)
+
+    def _embedded(
+        self, pictures: Sequence[Picture], missing: np.ndarray, view: View | None
+    ) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
+        """Rows (m,) with their vectors (m, width), in order, some pictures at a time."""
+        if not len(missing):
+            return
+        if self._engine is None:
+            self._engine = self._choose(Some(pictures, missing))
+        engine = self._engine
+        pieces, waiting = tee(_pieces(missing, engine.batch, engine.streams))
+
+        def read(rows: np.ndarray) -> np.ndarray:
+            pixels = np.empty((len(rows), self.size_px, self.size_px, 3), np.float32)
+            for place, row in enumerate(rows.tolist()):
+                pixels[place] = _pixels(pictures[row], self.size_px, view)
+            return pixels
+
+        if engine.streams > 1:
+            answers = in_order(lambda rows: engine(read(rows)), pieces, threads=engine.streams)
+        else:  # it uses all cores by itself, so the pictures are read ahead of it
+            answers = map(engine, in_order(read, pieces, threads=workers()))
+        for rows, vectors in zip(waiting, answers, strict=True):
+            if vectors.shape != (len(rows), self.width):
+                raise BackboneError(
+                    f"{len(rows)} embeddings of {self.width} values were expected of the engine "
+                    f"{engine.name}. Received: shape {vectors.shape}. Choose another engine."
+                )
+            yield rows, vectors
 
 
-def compiled(model: "keras.Model", size_px: int) -> Callable[[np.ndarray], np.ndarray]:
-    """The model as a function of pixels (n, size_px, size_px, 3) float32, traced once.
+class Some(Sequence[Picture]):
+    """The pictures at `rows` (m,) of others, taken from there when asked for."""
 
-    `keras.Model.predict` is half as fast as a plain tf.function on a CPU, and XLA there slower
-    than both.
+    def __init__(self, pictures: Sequence[Picture], rows: np.ndarray) -> None:
+        self._pictures = pictures
+        self._rows = rows
+
+    @overload
+    def __getitem__(self, index: int) -> Picture: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Some": ...
+    def __getitem__(self, index: int | slice) -> "Picture | Some":
+        if isinstance(index, slice):
+            return Some(self._pictures, self._rows[index])
+        return self._pictures[int(self._rows[index])]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+def in_order(
+    function: Callable[[Item], Result], items: Iterable[Item], *, threads: int
+) -> Iterator[Result]:
+    """`function` of each item, computed by `threads` a few items ahead, in order.
+
+    >>> list(in_order(abs, [-3, 2, -1], threads=2))
+    [3, 2, 1]
     """
-    import tensorflow as tf
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="tlkeras-embed")
+    pending: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            pending.append(pool.submit(function, item))
+            # One more each is waiting than is worked on, so that no thread ever waits for work.
+            if len(pending) > 2 * threads:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        # Reached too when the consumer stops early or presses Ctrl-C: nothing more is started.
+        pool.shutdown(wait=True, cancel_futures=True)
 
-    shape = tf.TensorSpec((None, size_px, size_px, 3), tf.float32)
-    graph = tf.function(lambda pixels: model(pixels, training=False), input_signature=[shape])
-    return lambda pixels: graph(tf.constant(pixels)).numpy()
+
+def _columns(
+    pictures: Sequence[Picture], size_px: int, view: View | None
+) -> tuple[np.ndarray, Ids, np.ndarray]:
+    """Labels int64 (n,), ids and keys S16 (n,) of the pictures, each looked at once."""
+    labels = np.empty(len(pictures), np.int64)
+    contents = np.empty(len(pictures), "S64")
+    keys = np.empty(len(pictures), f"S{KEY_BYTES}")
+    look = f"/{size_px}/{_PIXELS}/{view.key if view else ''}"
+    for row, picture in enumerate(pictures):
+        labels[row] = picture.label
+        contents[row] = picture.sha256
+        text = f"{picture.sha256}{look}".encode()
+        keys[row] = hashlib.blake2b(text, digest_size=KEY_BYTES).digest()
+    return labels, Ids(contents), keys
 
 
-def _key(picture: Picture, size_px: int, view: View | None) -> str:
-    return f"{picture.sha256}/{size_px}" + (f"/{view.key}" if view else "")
+def _pieces(rows: np.ndarray, batch: int, streams: int) -> Iterator[np.ndarray]:
+    """The rows in pieces of `batch`; the last ones smaller, so that all streams end together."""
+    share = batch * streams
+    whole = len(rows) // share * share
+    for start in range(0, whole, batch):
+        yield rows[start : start + batch]
+    yield from (piece for piece in np.array_split(rows[whole:], streams) if len(piece))
+
+
+def _pixels(picture: Picture, size_px: int, view: View | None) -> np.ndarray:
+    size = (size_px, size_px)
+    if view is None:
+        return load_pixels(picture.source, size)
+    # Seeded by content: a look at a picture must not depend on which others are known.
+    seed = (view.seed, view.number, int(picture.sha256[:15], 16))
+    return load_pixels(picture.source, size, augment=view.augmentation, seed=seed)

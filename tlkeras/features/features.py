@@ -2,10 +2,35 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 
 from tlkeras.errors import DataError
+from tlkeras.features.table import blocks, joined
+
+
+class Ids(Sequence[str]):
+    """Content hashes as text, kept as bytes S64 (n,): half the memory of a tuple.
+
+    >>> list(Ids(np.array(["3fa9", "41aa"], "S64")))
+    ['3fa9', '41aa']
+    """
+
+    def __init__(self, column: np.ndarray) -> None:
+        self.column = column
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Ids": ...
+    def __getitem__(self, index: int | slice) -> "str | Ids":
+        if isinstance(index, slice):
+            return Ids(self.column[index])
+        return bytes(self.column[index]).decode()
+
+    def __len__(self) -> int:
+        return len(self.column)
 
 
 @dataclass(frozen=True)
@@ -13,7 +38,8 @@ class Features:
     """Embeddings with their labels and ids.
 
     Attributes:
-        vectors: (n, d) float32, one embedding a row.
+        vectors: (n, d) float32, one embedding a row; a large table is a file mapped into
+            memory and can only be read (`tlkeras.features.table.blocks` reads it piece by piece).
         labels: (n,) int64, the class index of each row.
         ids: (n,) text, the content hash of the picture each row belongs to.
 
@@ -24,7 +50,7 @@ class Features:
 
     vectors: np.ndarray
     labels: np.ndarray
-    ids: tuple[str, ...]
+    ids: Sequence[str]
 
     def __post_init__(self) -> None:
         counts = {len(self.vectors), len(self.labels), len(self.ids)}
@@ -33,11 +59,15 @@ class Features:
                 "Features need vectors (n, d), labels (n,) and n ids. Received: "
                 f"vectors {self.vectors.shape}, labels {self.labels.shape}, {len(self.ids)} ids."
             )
-        bad = ~np.isfinite(self.vectors).all(axis=1)
-        if bad.any():
+        bad = [
+            piece.start + int(row)
+            for piece in blocks(self.vectors)
+            for row in np.flatnonzero(~np.isfinite(self.vectors[piece]).all(axis=1))
+        ]
+        if bad:
             raise DataError(
-                f"Every embedding must be finite. Received: {int(bad.sum())} of {len(bad)} rows "
-                f"with NaN or infinity, the first of picture {self.ids[int(bad.argmax())]}. "
+                f"Every embedding must be finite. Received: {len(bad)} of {len(self)} rows "
+                f"with NaN or infinity, the first of picture {self.ids[bad[0]]}. "
                 "The backbone's weights are damaged, or its preprocessing does not fit it."
             )
 
@@ -51,9 +81,15 @@ class Features:
 
     @classmethod
     def join(cls, parts: Sequence["Features"]) -> "Features":
-        """Features (n1 + n2 + …, d) of several, one below the other."""
+        """Features (n1 + n2 + …, d) of several, one below the other; of one, that one."""
+        if len(parts) == 1:
+            return parts[0]
         return cls(
-            np.concatenate([part.vectors for part in parts]),
+            joined([part.vectors for part in parts]),
             np.concatenate([part.labels for part in parts]),
-            tuple(name for part in parts for name in part.ids),
+            Ids(np.concatenate([_column(part.ids) for part in parts])),
         )
+
+
+def _column(ids: Sequence[str]) -> np.ndarray:
+    return ids.column if isinstance(ids, Ids) else np.array(ids, "S64")

@@ -1,9 +1,11 @@
-"""What training a head leaves behind, whichever kind of head it was."""
+"""What heads are trained on, and what training leaves behind, whichever kind of head it was."""
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
+
+from tlkeras.heads.table import Table
 
 if TYPE_CHECKING:
     import keras
@@ -19,7 +21,7 @@ class Labelled:
         weights: (n,) float how much each row counts.
     """
 
-    vectors: np.ndarray
+    vectors: Table
     labels: np.ndarray
     weights: np.ndarray
 
@@ -27,44 +29,56 @@ class Labelled:
         return len(self.labels)
 
     def join(self, other: "Labelled") -> "Labelled":
-        """Both sets of rows, one below the other."""
+        """Both sets of rows, one below the other; no embedding is copied."""
         return Labelled(
-            np.concatenate([self.vectors, other.vectors]),
+            self.vectors.join(other.vectors),
             np.concatenate([self.labels, other.labels]),
             np.concatenate([self.weights, other.weights]),
         )
 
 
 @dataclass(frozen=True)
-class FittedHead:
-    """A trained head: built Keras layers from embedding (n, d) to probabilities (n, classes).
+class HeadTraining:
+    """How a head is trained with Adam, with early stopping on the validation rows."""
+
+    epochs: int
+    learning_rate: float
+    batch_size: int
+    patience: int
+    seed: int
+
+
+class FittedHead(Protocol):
+    """A trained head: an `AffineHead` or, for the user's own Keras layers, a `LayersHead`.
 
     Attributes:
-        layers: applied one after the other; trained on training and validation rows.
         validation: (m, classes) float32, what the head answered for the validation rows
             before it had seen them.
         chosen: the settings that the validation rows decided, by name.
         history: one row an epoch or a setting tried.
-        before_refit: weights of the layers as they were trained on the training rows alone.
+        before_refit: the head as it was trained on the training rows alone.
     """
 
-    layers: tuple["keras.Layer", ...]
-    validation: np.ndarray
-    chosen: dict[str, float]
-    before_refit: list[np.ndarray]
-    history: list[dict[str, float]] = field(default_factory=list)
+    @property
+    def validation(self) -> np.ndarray: ...  # noqa: D102
+    @property
+    def chosen(self) -> dict[str, float]: ...  # noqa: D102
+    @property
+    def history(self) -> list[dict[str, float]]: ...  # noqa: D102
+    @property
+    def before_refit(self) -> Self: ...  # noqa: D102
+
+    def probabilities(self, vectors: np.ndarray) -> np.ndarray:
+        """Probabilities (n, classes) float32 for vectors (n, d) float32."""
+        ...
 
     def weights(self) -> list[np.ndarray]:
-        """The layers' weights now, in one list."""
-        return [value for layer in self.layers for value in layer.get_weights()]
+        """The weights in the order of the Keras layers' own lists."""
+        ...
 
-    def set_weights(self, values: list[np.ndarray]) -> None:
-        """Put a list from `weights` or `before_refit` back into the layers."""
-        rest = list(values)
-        for layer in self.layers:
-            count = len(layer.weights)
-            layer.set_weights(rest[:count])
-            rest = rest[count:]
+    def to_layers(self) -> tuple["keras.Layer", ...]:
+        """Built Keras layers that hold the weights, from embedding to probabilities."""
+        ...
 
 
 def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:

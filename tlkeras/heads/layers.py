@@ -1,17 +1,18 @@
-"""Heads made of Keras layers: a hidden layer with dropout, or the user's own list.
+"""Heads made of the user's own Keras layers.
 
 They train on embeddings in memory with Adam, stop early on the validation rows, and are then
-trained again on both sets for as many epochs as did best.
+trained again on both sets for as many epochs as did best. A pass over the rows is one graph.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from tlkeras.errors import TrainingError
-from tlkeras.heads.head import FittedHead, Labelled, cross_entropy, share_right
+from tlkeras.heads.head import HeadTraining, Labelled, cross_entropy, share_right
+from tlkeras.heads.table import Standardised, Table
 from tlkeras.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -20,27 +21,48 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class HeadTraining:
-    """How a head of layers is trained: Adam, with early stopping on the validation rows."""
+class LayersHead:
+    """A trained head of built Keras layers, from embeddings (n, d) to probabilities.
 
-    epochs: int
-    learning_rate: float
-    batch_size: int
-    patience: int
-    seed: int
+    Attributes:
+        layers: applied one after the other; trained on training and validation rows.
+        validation: (m, classes) float32, what the head answered for the validation rows
+            before it had seen them.
+        chosen: the settings that the validation rows decided, by name.
+        first: the layers as they were trained on the training rows alone; empty when the head
+            was not trained again.
+        history: one row an epoch.
+    """
 
+    layers: tuple["keras.Layer", ...]
+    validation: np.ndarray
+    chosen: dict[str, float]
+    first: tuple["keras.Layer", ...] = ()
+    history: list[dict[str, float]] = field(default_factory=list)
 
-def mlp(hidden: int, dropout: float, seed: int) -> list["keras.Layer"]:
-    """A hidden ReLU layer of `hidden` units with dropout; the classes' layer comes after it."""
-    import keras
+    @property
+    def before_refit(self) -> Self:
+        """The head as it was when trained on the training rows alone."""
+        return replace(self, layers=self.first or self.layers, first=())
 
-    start = keras.initializers.HeNormal(seed=seed)
-    return [
-        keras.layers.Dense(
-            hidden, activation="relu", kernel_initializer=start, dtype="float32", name="hidden"
-        ),
-        keras.layers.Dropout(dropout, seed=seed, dtype="float32", name="dropout"),
-    ]
+    def probabilities(self, vectors: np.ndarray | Table) -> np.ndarray:
+        """Probabilities (n, classes) float32 for vectors (n, d) float32; block by block."""
+        table = vectors if isinstance(vectors, Table) else Table(np.asarray(vectors, "float32"))
+        answers = []
+        for _, rows in table.blocks():
+            out = rows
+            for layer in self.layers:
+                out = layer(out, training=False) if layer._call_has_training_arg else layer(out)
+            answers.append(np.asarray(out, "float32"))
+        return np.concatenate(answers)
+
+    def weights(self) -> list[np.ndarray]:
+        """The layers' weights now, in one list."""
+        return [value for layer in self.layers for value in layer.get_weights()]
+
+    def to_layers(self) -> tuple["keras.Layer", ...]:
+        """The layers themselves; training them on changes this head."""
+        return self.layers
 
 
 def complete(
@@ -54,11 +76,11 @@ def complete(
     """
     import keras
 
-    mean, variance = train.vectors.mean(axis=0), train.vectors.var(axis=0)
+    rows = Standardised(train.vectors, np.ones(len(train)))
     vectors = keras.Input((train.vectors.shape[1],), name="embedding_in")
     out = keras.layers.Normalization(
-        mean=mean.tolist(),
-        variance=np.where(variance > 1e-14, variance, 1.0).tolist(),
+        mean=rows.mean.tolist(),
+        variance=(rows.factor.astype("float64") ** -2).tolist(),
         dtype="float32",
         name="standardise",
     )(vectors)
@@ -82,7 +104,7 @@ def fit_layers(
     classes: int,
     how: HeadTraining,
     progress: Progress = silent,
-) -> FittedHead:
+) -> LayersHead:
     """The layers trained on embeddings, then retrained on both parts for the best epochs.
 
     Raises:
@@ -91,14 +113,14 @@ def fit_layers(
     first = complete(layers, train, classes, how.seed)
     history = _train(first, train, validation, how, progress)
     best = int(np.argmin([row["val_loss"] for row in history]))
-    answers = first(validation.vectors, training=False)
+    answers = _answers(first, validation)
     second = complete(layers, train, classes, how.seed)
     _train(second, train.join(validation), None, replace(how, epochs=best + 1), progress)
-    return FittedHead(
+    return LayersHead(
         layers=tuple(second.layers[1:]),
-        validation=np.asarray(answers, "float32"),
+        validation=answers,
         chosen={"epochs": best + 1},
-        before_refit=first.get_weights(),
+        first=tuple(first.layers[1:]),
         history=history,
     )
 
@@ -126,7 +148,7 @@ def _train(
         progress("training the head", epoch, how.epochs, f"loss {loss:.3f}")
         if validation is None:
             continue
-        answers = np.asarray(model(validation.vectors, training=False))
+        answers = _answers(model, validation)
         rows[-1]["val_loss"] = cross_entropy(answers, validation.labels)
         rows[-1]["val_accuracy"] = share_right(answers, validation.labels)
         if not best_epoch or rows[-1]["val_loss"] < rows[best_epoch - 1]["val_loss"]:
@@ -152,7 +174,8 @@ def _compiled_epoch(
     optimizer = keras.optimizers.Adam(how.learning_rate)
     optimizer.build(model.trainable_variables)
     loss_of = keras.losses.SparseCategoricalCrossentropy(reduction="sum")
-    vectors, labels = tf.constant(train.vectors), tf.constant(train.labels)
+    vectors = tf.constant(train.vectors.take(np.arange(len(train))))
+    labels = tf.constant(train.labels)
     weights = tf.constant(train.weights, tf.float32)
 
     @tf.function(input_signature=[tf.TensorSpec((len(train),), tf.int32)])
@@ -171,6 +194,12 @@ def _compiled_epoch(
         return total / tf.reduce_sum(weights)
 
     return epoch
+
+
+def _answers(model: "keras.Model", rows: Labelled) -> np.ndarray:
+    """Probabilities (n, classes) float32 of a model for rows, block by block."""
+    blocks = [model(block, training=False) for _, block in rows.vectors.blocks()]
+    return np.concatenate([np.asarray(block, "float32") for block in blocks])
 
 
 def _ends_in_softmax(layer: "keras.Layer") -> bool:

@@ -4,16 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tlkeras.heads.head import FittedHead, Labelled, cross_entropy, share_right
-from tlkeras.heads.softmax_regression import Affine, SoftmaxRegression
+from tlkeras.heads.affine import AffineHead
+from tlkeras.heads.head import Labelled, cross_entropy, share_right
+from tlkeras.heads.softmax_regression import SoftmaxRegression
 
 TOLERANCE_TO_CHOOSE = 1e-3  # moves a validation loss by less than the choice turns on
 
 
 def fit_linear(
     train: Labelled, validation: Labelled, classes: int, strengths: Sequence[float]
-) -> FittedHead:
-    """A Dense softmax layer at the optimum of its convex problem.
+) -> AffineHead:
+    """A softmax layer at the optimum of its convex problem.
 
     Each strength C (as in scikit-learn: larger is less regularised) is solved on the training
     rows; the one with the lowest validation cross-entropy wins and is solved again on both.
@@ -38,27 +39,17 @@ def fit_linear(
                 "val_accuracy": share_right(guess, validation.labels),
             }
         )
-        solutions.append(answer)
+        solutions.append((answer, guess))
     best = int(np.argmin([row["val_loss"] for row in history]))
+    first, guess = solutions[best]
     strength = history[best]["strength"]
     both = train.join(validation)
-    final = SoftmaxRegression(both.vectors, both.labels, classes, both.weights).solve(strength)
-    layers = _dense(final)
-    return FittedHead(
-        layers=layers,
-        validation=solutions[best].probabilities(validation.vectors),
+    again = SoftmaxRegression(both.vectors, both.labels, classes, both.weights)
+    again.start_at(first)
+    return AffineHead(
+        affines=(again.solve(strength).affine,),
+        validation=guess,
         chosen={"strength": strength},
-        before_refit=[solutions[best].kernel, solutions[best].bias],
+        first=(first.affine,),
         history=history,
     )
-
-
-def _dense(answer: Affine) -> tuple[object, ...]:
-    import keras
-
-    width, classes = answer.kernel.shape
-    # float32 whatever the policy: probabilities in half precision surprise every client.
-    dense = keras.layers.Dense(classes, dtype="float32", name="logits")
-    dense.build((None, width))
-    dense.set_weights([answer.kernel, answer.bias])
-    return dense, keras.layers.Softmax(dtype="float32", name="probabilities")

@@ -2,9 +2,9 @@
 
     minimise over W, b:   Σ_i w_i · CE(softmax(x_i W + b), y_i)  +  ‖W‖² / (2 C)
 
-The rows x are standardised, rotated to their principal axes (which leaves the optimum where
-it was and cuts d to at most n), and each axis is scaled by Böhning's bound on its curvature;
-L-BFGS then needs tens of steps where plain gradient descent needs thousands.
+The rows x are standardised. Along their strongest principal axes Böhning's bound tells the
+curvature, along all others its average; L-BFGS learns the rest, and what it has learned for one
+strength C serves the next. Products are float32; sums of the loss and the unknowns are float64.
 """
 
 from collections.abc import Callable
@@ -12,54 +12,47 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MEMORY = 10  # pairs that L-BFGS remembers
-MOST_STEPS = 500
+from tlkeras.heads.affine import Affine, apply
+from tlkeras.heads.lbfgs import Curvature, Vector, minimise
+from tlkeras.heads.spaces import space_of
+from tlkeras.heads.table import Standardised, Table
+
 TOLERANCE = 1e-5
-SMALLEST_STEP = 1e-10
 
 
 @dataclass(frozen=True)
-class Affine:
-    """Class logits = vectors @ kernel + bias.
+class Optimum:
+    """The solution for one strength.
 
     Attributes:
-        kernel: (d, classes) float32.
-        bias: (classes,) float32.
+        affine: logits = vectors @ kernel + bias, the standardisation folded in.
         steps: L-BFGS steps that were taken.
         converged: whether the gradient became small enough.
+        shares: (n, classes) of the standardised rows in the kernel, where it was found as a
+            mixture of them.
     """
 
-    kernel: np.ndarray
-    bias: np.ndarray
+    affine: Affine
     steps: int
     converged: bool
+    shares: np.ndarray | None = None
 
-    def probabilities(self, vectors: np.ndarray) -> np.ndarray:
+    def probabilities(self, vectors: np.ndarray | Table) -> np.ndarray:
         """Probabilities (n, classes) float32 for vectors (n, d)."""
-        return softmax(vectors @ self.kernel + self.bias).astype("float32")
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Probabilities (n, classes) of logits (n, classes), rows summing to one.
-
-    >>> softmax(np.array([[0.0, 0.0], [1000.0, 0.0]])).tolist()
-    [[0.5, 0.5], [1.0, 0.0]]
-    """
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return shifted / shifted.sum(axis=1, keepdims=True)
+        return apply((self.affine,), vectors)
 
 
 class SoftmaxRegression:
     """The problem for one set of embeddings, prepared once and solved for any strength C.
 
     Args:
-        vectors: (n, d) float32 embeddings.
+        vectors: (n, d) float32 embeddings; an array, perhaps a memory map, or several.
         labels: (n,) int class indices in [0, classes).
         classes: how many classes there are.
         weights: (n,) how much each row counts; ones when None.
 
     Source: D. Böhning, "Multinomial logistic regression algorithm", 1992 (the curvature
-    bound); J. Nocedal, "Updating quasi-Newton matrices with limited storage", 1980 (L-BFGS).
+    bound).
 
     >>> rng = np.random.default_rng(0)
     >>> vectors = rng.normal(size=(30, 4)).astype("float32")
@@ -71,126 +64,118 @@ class SoftmaxRegression:
 
     def __init__(
         self,
-        vectors: np.ndarray,
+        vectors: np.ndarray | Table,
         labels: np.ndarray,
         classes: int,
         weights: np.ndarray | None = None,
     ) -> None:
-        self.classes = classes
+        table = vectors if isinstance(vectors, Table) else Table(np.asarray(vectors, "float32"))
+        self.labels = labels
         self.weights = np.ones(len(labels)) if weights is None else weights.astype("float64")
-        self.targets = np.eye(classes)[labels]
-        table = vectors.astype("float64")
-        total = self.weights.sum()
-        self.mean = self.weights @ table / total
-        spread = np.sqrt(self.weights @ (table - self.mean) ** 2 / total)
-        # A column is constant when it varies no more than rounding does, however small it is.
-        rounding = 1e-6 * np.sqrt(self.weights @ table**2 / total)
-        self.scale = np.where(spread > rounding, spread, 1.0)
-        self.axes, self.rotated = _principal_axes((table - self.mean) / self.scale)
-        # Half the weighted second moment bounds the curvature of the loss along each axis.
-        self.curvature = 0.5 * (self.weights @ self.rotated**2)
-        self._start: np.ndarray | None = None
+        self.rows = Standardised(table, self.weights)
+        self.space = space_of(self.rows, self.weights)
+        self.axes = self.space.axes()
+        self.shape = (self.space.size + 1, classes)  # the last row is the bias
+        self._curvature = Curvature(self.shape[0] * classes, plain=self.space.plain)
+        self._point = np.zeros(self.shape)
+        self._ridge = 0.0
+        self._before: tuple[float, np.ndarray] | None = None
+        _, self._slope = self._loss_and_gradient(self._vector(self._point), 0.0)
 
-    def solve(self, strength: float, tolerance: float = TOLERANCE) -> Affine:
+    def solve(self, strength: float, tolerance: float = TOLERANCE) -> Optimum:
         """The optimum for one strength C (larger: less regularised), from the last solution.
 
         `tolerance` is the length of the gradient at the end, as a share of that at W = 0.
         """
-        step = 1.0 / np.sqrt(self.curvature + 1.0 / strength)
-        bias_step = 1.0 / np.sqrt(0.5 * self.weights.sum())
-        scales = np.concatenate([step, [bias_step]])[:, None]
-
-        def loss_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
-            table = flat.reshape(-1, self.classes) * scales
-            kernel, bias = table[:-1], table[-1]
-            logits = self.rotated @ kernel + bias
-            logits -= logits.max(axis=1, keepdims=True)
-            log_total = np.log(np.exp(logits).sum(axis=1))
-            fit = self.weights @ (log_total - (logits * self.targets).sum(axis=1))
-            loss = fit + 0.5 / strength * float((kernel**2).sum())
-            error = (np.exp(logits - log_total[:, None]) - self.targets) * self.weights[:, None]
-            gradient = np.vstack([self.rotated.T @ error + kernel / strength, error.sum(axis=0)])
-            return loss, (gradient * scales).ravel()
-
-        shape = (len(step) + 1, self.classes)
-        start = np.zeros(shape) if self._start is None else self._start / scales
+        ridge = 1.0 / strength
+        stiffer = np.full(self.shape, ridge - self._ridge)
+        stiffer[-1] = 0.0
+        self._curvature.stiffen(stiffer.ravel())
+        start = self._next_on_path(ridge)
+        self._before, self._ridge = (self._ridge, self._point), ridge
+        precondition = self._preconditioner(ridge)
         # Held against the gradient of W = 0, so that a good start is not asked for more.
-        _, slope = loss_and_gradient(np.zeros(start.size))
-        enough = tolerance * float(np.linalg.norm(slope))
-        flat, steps, converged = minimise(loss_and_gradient, start.ravel(), enough)
-        table = flat.reshape(shape) * scales
-        self._start = table
-        kernel = self.axes @ table[:-1] / self.scale[:, None]
-        bias = table[-1] - self.mean @ kernel
-        return Affine(kernel.astype("float32"), bias.astype("float32"), steps, converged)
+        enough = tolerance * float(np.sqrt(self._slope @ precondition(self._slope)))
+        point, steps, converged = minimise(
+            lambda point: self._loss_and_gradient(point, ridge),
+            self._vector(start),
+            enough,
+            precondition,
+            self._curvature,
+        )
+        self._point = point.values.reshape(self.shape)
+        shares = None if self.space.plain else self._point[:-1]
+        return Optimum(self._folded(), steps, converged, shares)
 
+    def start_at(self, answer: Optimum) -> None:
+        """Begin the next `solve` at the solution for the first rows of this problem."""
+        old = answer.affine
+        kernel = old.kernel / self.rows.factor[:, None].astype("float64")
+        values = self.space.values_near(kernel, answer.shares)
+        if values is not None:
+            bias = old.bias + self.rows.mean @ old.kernel.astype("float64")
+            self._point = np.vstack([values, bias])
 
-def minimise(
-    loss_and_gradient: Callable[[np.ndarray], tuple[float, np.ndarray]],
-    start: np.ndarray,
-    enough: float = 1e-9,
-) -> tuple[np.ndarray, int, bool]:
-    """L-BFGS with backtracking: the point, the steps taken, and whether it converged.
+    def _next_on_path(self, ridge: float) -> np.ndarray:
+        """Where the last two solutions point to, on a logarithmic scale of the strength."""
+        if self._before is None or 0.0 in (self._before[0], self._ridge):
+            return self._point
+        earlier, point = self._before
+        spread = np.log(self._ridge / earlier)
+        ahead = np.log(ridge / self._ridge) / spread if spread else 0.0
+        return self._point + np.clip(ahead, -1.0, 1.5) * (self._point - point)
 
-    It has when the gradient's length is `enough`, or no step makes the loss smaller.
+    def _folded(self) -> Affine:
+        kernel = self.space.kernel(self._point[:-1]) * self.rows.factor[:, None]
+        bias = self._point[-1] - self.rows.mean @ kernel
+        return Affine(kernel.astype("float32"), bias.astype("float32"))
 
-    >>> def bowl(x):
-    ...     return float(((x - 3) ** 2).sum()), 2 * (x - 3)
-    >>> point, _, converged = minimise(bowl, np.zeros(2))
-    >>> point.round(6).tolist(), converged
-    ([3.0, 3.0], True)
-    """
-    point = start
-    loss, gradient = loss_and_gradient(point)
-    pairs: list[tuple[np.ndarray, np.ndarray]] = []
-    for steps in range(MOST_STEPS):
-        if np.linalg.norm(gradient) <= enough:
-            return point, steps, True
-        direction = -_inverse_curvature(pairs, gradient)
-        slope = float(gradient @ direction)
-        length = 1.0
-        while True:
-            new_point = point + length * direction
-            new_loss, new_gradient = loss_and_gradient(new_point)
-            if new_loss <= loss + 1e-4 * length * slope:
-                break
-            length *= 0.5
-            if length < SMALLEST_STEP:  # the loss is flat to the last bit
-                return point, steps, True
-        moved, turned = new_point - point, new_gradient - gradient
-        if moved @ turned > 0:
-            pairs = [*pairs, (moved, turned)][-MEMORY:]
-        point, loss, gradient = new_point, new_loss, new_gradient
-    return point, MOST_STEPS, False
+    def _vector(self, table: np.ndarray) -> Vector:
+        """The vector with these values (size + 1, classes)."""
+        if self.space.plain:
+            return Vector.plain(table.ravel())
+        return Vector(table.ravel(), np.vstack([self.space.image(table[:-1]), table[-1]]).ravel())
 
+    def _loss_and_gradient(self, point: Vector, ridge: float) -> tuple[float, Vector]:
+        values, image = point.values.reshape(self.shape), point.image.reshape(self.shape)
+        bias, of_bias = values[-1], np.zeros(self.shape[1])
 
-def _inverse_curvature(
-    pairs: list[tuple[np.ndarray, np.ndarray]], gradient: np.ndarray
-) -> np.ndarray:
-    """The two-loop recursion: gradient times the estimated inverse Hessian."""
-    vector = gradient.copy()
-    shares = []
-    for moved, turned in reversed(pairs):
-        share = float(moved @ vector) / float(moved @ turned)
-        vector -= share * turned
-        shares.append(share)
-    if pairs:
-        moved, turned = pairs[-1]
-        vector *= float(moved @ turned) / float(turned @ turned)
-    for (moved, turned), share in zip(pairs, reversed(shares), strict=True):
-        vector += moved * (share - float(turned @ vector) / float(moved @ turned))
-    return vector
+        def loss_and_error(where: slice, logits: np.ndarray) -> tuple[float, np.ndarray]:
+            nonlocal of_bias
+            labels, weights = self.labels[where], self.weights[where]
+            each = np.arange(len(labels))
+            logits = logits + bias
+            logits -= logits.max(axis=1, keepdims=True)
+            right = logits[each, labels]
+            error = np.exp(logits, out=logits)
+            total = error.sum(axis=1)
+            loss = float(weights @ (np.log(total) - right))
+            error *= (weights / total)[:, None]
+            error[each, labels] -= weights
+            of_bias = of_bias + error.sum(axis=0)
+            return loss, error
 
+        loss, gradient = self.space.gradient(values[:-1], image[:-1], loss_and_error)
+        loss += 0.5 * ridge * float(values[:-1].ravel() @ image[:-1].ravel())
+        return loss, self._vector(np.vstack([gradient + ridge * values[:-1], of_bias]))
 
-def _principal_axes(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Axes (d, r) and the table (n, d) rotated onto them (n, r), with r ≤ min(n, d)."""
-    n, d = table.shape
-    small = table @ table.T if n < d else table.T @ table
-    values, vectors = np.linalg.eigh(small)
-    keep = values > values[-1] * 1e-12
-    if n >= d:
-        axes = vectors[:, keep]
-        return axes, table @ axes
-    lengths = np.sqrt(values[keep])
-    rotated = vectors[:, keep] * lengths
-    return table.T @ vectors[:, keep] / lengths, rotated
+    def _preconditioner(self, ridge: float) -> Callable[[Vector], Vector]:
+        """Gradient → gradient over the bound of the curvature, for one ridge 1/C."""
+        # Half the weighted second moment bounds the curvature of the loss along each axis.
+        elsewhere = 1.0 / (0.5 * self.axes.rest + ridge)
+        along = (1.0 / (0.5 * self.axes.moments + ridge) - elsewhere).astype("float32")[:, None]
+        factors = np.full(self.shape, elsewhere)
+        factors[-1] = 1.0 / (0.5 * self.weights.sum())
+
+        def precondition(gradient: Vector) -> Vector:
+            image = gradient.image.reshape(self.shape)[:-1].astype("float32")
+            shares = along * (self.axes.values.T @ image)
+            values = factors * gradient.values.reshape(self.shape)
+            values[:-1] += self.axes.values @ shares
+            if self.space.plain:
+                return Vector.plain(values.ravel())
+            image = factors * gradient.image.reshape(self.shape)
+            image[:-1] += self.axes.images @ shares
+            return Vector(values.ravel(), image.ravel())
+
+        return precondition

@@ -16,8 +16,6 @@ from tlkeras.progress import Progress, silent
 from tlkeras.tasks.predictions import Predictions
 
 if TYPE_CHECKING:
-    import keras
-
     from tlkeras.bundle.bundle import Bundle
     from tlkeras.tasks.fitted import Fitted
 
@@ -26,21 +24,18 @@ PICTURES_TO_VERIFY = 24
 SERVED_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
 
 
-def from_vectors(head: Sequence["keras.Layer"], vectors: np.ndarray) -> np.ndarray:
-    """Probabilities (n, classes) float32 that the head's layers give for embeddings (n, d)."""
-    out = vectors
-    for layer in head:
-        out = layer(out)
-    return np.asarray(out, "float32")
-
-
 def predict(
     fitted: "Fitted",
     pictures: Source | Iterable[Source],
     batch_size: int,
     progress: Progress = silent,
+    *,
+    exact: bool = False,
 ) -> Predictions:
-    """Answers for every picture named, in order; one that can't be read marks its own row."""
+    """Answers for every picture named, in order; one that can't be read marks its own row.
+
+    With `exact`, large JPEGs are decoded in full, as the served graph does.
+    """
     sources = gather(pictures)
     size_px, class_names = fitted.spec.size_px, fitted.class_names
     table = np.full((len(sources), len(class_names)), np.nan, "float32")
@@ -50,8 +45,10 @@ def predict(
         unreadable[index] = error.reason
 
     done = 0
-    for batch in pixel_batches(sources, (size_px, size_px), batch_size=batch_size, on_error=note):
-        table[batch.index] = fitted.forward(batch.pixels)
+    for batch in pixel_batches(
+        sources, (size_px, size_px), batch_size=batch_size, on_error=note, exact=exact
+    ):
+        table[batch.index] = fitted.network.forward(batch.pixels)
         done += len(batch.index)
         progress("predicting", done + len(unreadable), len(sources))
     names = tuple(_name(source, index) for index, source in enumerate(sources))
@@ -85,7 +82,7 @@ def export(bundle: "Bundle", fitted: "Fitted", path: Path, batch_size: int) -> P
     from tlkeras.export.savedmodel import export as export_savedmodel
 
     def probabilities(files: list[bytes]) -> np.ndarray:
-        return predict(fitted, files, batch_size).probabilities
+        return predict(fitted, files, batch_size, exact=True).probabilities
 
     return export_savedmodel(bundle, path, _pictures_at_hand(fitted), probabilities)
 

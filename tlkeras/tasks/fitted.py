@@ -1,10 +1,10 @@
 """What training leaves behind, and the two ways to get there: a new head, a tuned backbone."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import cast
 
 import numpy as np
 
@@ -13,16 +13,17 @@ from tlkeras.bundle.index import sha256
 from tlkeras.data.folder import ImageFolder
 from tlkeras.data.picture import Part, Picture, printable
 from tlkeras.errors import DataError
-from tlkeras.features.extract import Extractor, compiled
 from tlkeras.progress import Progress
-from tlkeras.tasks.assembly import EMBEDDING, backbone_of, join
+from tlkeras.tasks.network import forms
+from tlkeras.tasks.network.agreement import compare
+from tlkeras.tasks.network.assembly import EMBEDDING, join
+from tlkeras.tasks.network.embedding import Embedding
+from tlkeras.tasks.network.forms import Classifying, OnBackbone
+from tlkeras.tasks.network.trunk import onnx_trunk
 from tlkeras.training.finetune import Judged, Tuned, Tuning, fine_tune
 from tlkeras.training.probe import HeadKind, Probe, probe
 from tlkeras.training.recipe import Recipe
 from tlkeras.training.weights import imbalance_hint
-
-if TYPE_CHECKING:
-    import keras
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class Fitted:
     """A trained classifier and the record of how it came about.
 
     Attributes:
-        model: pixels (n, h, w, 3) float32 in [0, 255] → probabilities (n, classes) float32.
+        network: pixels (n, h, w, 3) float32 in [0, 255] → probabilities (n, classes) float32.
         spec: the backbone's catalogue entry, or what stands for it.
         class_names: name of each column of the probabilities.
         validation: how the model did on the validation part before it trained on it too.
@@ -43,7 +44,7 @@ class Fitted:
         decisions: what was decided without the user, each with its reason.
     """
 
-    model: "keras.Model"
+    network: Classifying
     spec: Backbone
     class_names: tuple[str, ...]
     validation: Judged
@@ -53,34 +54,10 @@ class Fitted:
     manifest: list[dict[str, object]] = field(default_factory=list)
     metrics: dict[str, dict[str, object]] = field(default_factory=dict)
     decisions: list[str] = field(default_factory=list)
-    _extractor: Extractor | None = field(default=None, repr=False)
-    _graph: Callable[[np.ndarray], np.ndarray] | None = field(default=None, repr=False)
-
-    def forward(self, pixels: np.ndarray) -> np.ndarray:
-        """Probabilities (n, classes) for pixels (n, size_px, size_px, 3); compiled once."""
-        if self._graph is None:
-            self._graph = compiled(self.model, self.spec.size_px)
-        return self._graph(pixels)
-
-    def extractor(self, recipe: Recipe) -> Extractor:
-        """Pictures → embeddings of this backbone; cached on disk while it is the pretrained one."""
-        if self._extractor is None:
-            self._extractor = Extractor(
-                backbone_of(self.model),
-                self.spec.size_px,
-                batch_size=recipe.batch_size,
-                cached=not self.fine_tuned,
-            )
-        return self._extractor
 
 
 def fit_head(
-    spec: Backbone,
-    extract: Extractor,
-    data: ImageFolder,
-    head: HeadKind,
-    recipe: Recipe,
-    show: Progress,
+    embedding: Embedding, data: ImageFolder, head: HeadKind, recipe: Recipe, show: Progress
 ) -> tuple[Fitted, Probe]:
     """A new head on a frozen backbone.
 
@@ -97,15 +74,8 @@ def fit_head(
     hint = imbalance_hint(data.train.counts(), recipe.class_weight)
     if hint:
         decisions.append(hint)
-    found = probe(
-        extract,
-        data.train.pictures,
-        data.validation.pictures,
-        len(data.class_names),
-        head,
-        recipe,
-        show,
-    )
+    embedding, found, said = _probed(embedding, data, head, recipe, show)
+    decisions += said
     choice = ", ".join(f"{name} {value:g}" for name, value in found.head.chosen.items())
     decisions.append(
         f"the head's {choice} did best on the validation part (accuracy {found.accuracy:.3f}); "
@@ -114,30 +84,48 @@ def fit_head(
     for line in decisions:
         logger.info("%s", line)
     fitted = Fitted(
-        model=join(extract.model, found.head.layers),
-        spec=spec,
+        network=OnBackbone(embedding, found.head),
+        spec=embedding.frozen.spec,
         class_names=data.class_names,
         validation=Judged(found.accuracy, found.loss),
         chosen=dict(found.head.chosen),
         history=[{"phase": "head", **row} for row in found.head.history],
         manifest=manifest(data),
         decisions=decisions,
-        _extractor=extract,
     )
     return fitted, found
 
 
+def _probed(
+    embedding: Embedding, data: ImageFolder, head: HeadKind, recipe: Recipe, show: Progress
+) -> tuple[Embedding, Probe, list[str]]:
+    """The head with the embedding that it was trained on: float32 if less changes its answers."""
+    train, validation = data.train.pictures, data.validation.pictures
+    classes = len(data.class_names)
+    found = probe(embedding, train, validation, classes, head, recipe, show)
+    said = list(embedding.lines)
+    if embedding.precision != "float32":
+        exact = Embedding(embedding.frozen, recipe, "float32")
+        agreement = compare(embedding, exact, found.head, validation)
+        said += [*exact.lines, str(agreement)]
+        if not agreement.holds:
+            logger.warning("%s", agreement)
+            embedding = exact
+            found = probe(exact, train, validation, classes, head, recipe, show)
+    return embedding, found, said
+
+
 def tune_backbone(
-    fitted: Fitted,
-    found: Probe,
-    data: ImageFolder,
-    recipe: Recipe,
-    show: Progress,
+    fitted: Fitted, found: Probe, data: ImageFolder, recipe: Recipe, show: Progress
 ) -> Tuned:
     """Fine-tune a freshly fitted classifier; it holds the better of both models afterwards."""
-    tuning = Tuning(fitted.model, EMBEDDING, fitted.spec.size_px, recipe)
-    refitted = found.head.weights()
-    found.head.set_weights(found.head.before_refit)
+    frozen = cast(OnBackbone, fitted.network).embedding.frozen
+    model = join(frozen.model, found.head.before_refit.to_layers())
+    # Its layers are the backbone's own: whoever wants the pretrained ones again builds them.
+    frozen.release()
+    refitted = [value for layer in found.head.to_layers() for value in layer.get_weights()]
+    size_px = fitted.spec.size_px
+    tuning = Tuning(model, EMBEDDING, size_px, recipe, partial(onnx_trunk, size_px=size_px))
     tuned = fine_tune(tuning, data.train.pictures, data.validation.pictures, refitted, show)
     fitted.history += [{"phase": "fine-tuning", **row} for row in tuned.history]
     fitted.decisions.append(str(tuned))
@@ -145,7 +133,7 @@ def tune_backbone(
     if tuned.better:
         fitted.fine_tuned = True
         fitted.validation = tuned.best
-        fitted._extractor = None  # its cache speaks of the pretrained weights
+        fitted.network = forms.Tuned(model, size_px, recipe.batch_size)
     return tuned
 
 

@@ -9,16 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from tlkeras.backbones.spec import Backbone, Given, to_preprocessing
+from tlkeras.backbones.spec import Given, to_preprocessing
 from tlkeras.data.decode import Source
 from tlkeras.data.folder import ImageFolder
 from tlkeras.data.picture import Part
 from tlkeras.errors import DataError, NotFittedError
-from tlkeras.features.extract import Extractor
 from tlkeras.progress import Progress, of, shown
 from tlkeras.tasks import answers, run_folder
-from tlkeras.tasks.assembly import BackboneSource, head_of
 from tlkeras.tasks.fitted import Fitted, columns_of, fit_head, recorded_part, tune_backbone
+from tlkeras.tasks.network.assembly import BackboneSource
+from tlkeras.tasks.network.embedding import Embedding
+from tlkeras.tasks.network.forms import OnBackbone
 from tlkeras.tasks.own_network import look_at
 from tlkeras.tasks.predictions import Predictions
 from tlkeras.training.finetune import Tuned
@@ -161,11 +162,11 @@ class ImageClassifier:
             )
         columns = columns_of(part.class_names, fitted.class_names)
         with _showing(progress) as show:
-            features = fitted.extractor(self.recipe)(part.pictures, progress=of(part.name, show))
+            scores = fitted.network.score(part.pictures, of(part.name, show))
         report = Report(
             fitted.class_names,
-            columns[features.labels],
-            answers.from_vectors(head_of(fitted.model), features.vectors),
+            columns[part.labels],
+            scores,
             tuple(str(path) for path in part.paths),
             thumbnails=answers.thumbnails(part.pictures),
         )
@@ -209,7 +210,7 @@ class ImageClassifier:
             BundleError: not a run folder, or a file in it is damaged.
         """
         fitted, source, head, recipe = run_folder.load(Path(folder))
-        classifier = cls(source.origin, weights=source.weights, head=head, recipe=recipe)
+        classifier = cls(head=head, recipe=recipe)
         classifier.source, classifier._fitted = source, fitted
         return classifier
 
@@ -231,7 +232,7 @@ class ImageClassifier:
     @property
     def model(self) -> "keras.Model":
         """Pixels (n, h, w, 3) float32 RGB in [0, 255], any size → probabilities (n, classes)."""
-        return self._trained().model
+        return self._trained().network.model
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -264,19 +265,19 @@ class ImageClassifier:
         return self._fitted
 
     def _fit_head(self, data: ImageFolder, show: Progress) -> tuple[Fitted, Probe]:
-        spec, extract = self._pretrained()
+        embedding = self._pretrained()
         # The catalogue's preprocessing is known; that of any other network is looked at.
-        found = look_at(spec, extract, data) if self.source.spec() is None else []
-        fitted, probe = fit_head(spec, extract, data, self.head, self.recipe, show)
+        found = look_at(embedding.frozen, data) if self.source.spec() is None else []
+        fitted, probe = fit_head(embedding, data, self.head, self.recipe, show)
         fitted.decisions[:0] = found
         return fitted, probe
 
-    def _pretrained(self) -> tuple[Backbone, Extractor]:
-        """The backbone with its pretrained weights: the one at hand, or built again."""
-        if self._fitted is not None and not self._fitted.fine_tuned:
-            return self._fitted.spec, self._fitted.extractor(self.recipe)
-        spec, model = self.source.build(self.recipe.seed)
-        return spec, Extractor(model, spec.size_px, batch_size=self.recipe.batch_size)
+    def _pretrained(self) -> Embedding:
+        """The backbone with its pretrained weights: the one at hand, or found or built again."""
+        network = self._fitted.network if self._fitted else None
+        if isinstance(network, OnBackbone) and network.embedding.recipe == self.recipe:
+            return network.embedding
+        return Embedding(self.source.frozen(self.recipe.seed), self.recipe)
 
 
 def _replaces(tuned: Tuned, before: Fitted) -> bool:

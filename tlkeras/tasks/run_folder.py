@@ -3,15 +3,16 @@
 import platform
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
-from tlkeras.backbones.hashing import fingerprint
 from tlkeras.backbones.spec import Backbone, Mode, Preprocessing, Scaling, to_preprocessing
 from tlkeras.bundle import read, write
 from tlkeras.bundle.bundle import Bundle, HeadFacts, ScalingFacts
+from tlkeras.bundle.read import Stored
 from tlkeras.errors import BackboneError
-from tlkeras.tasks.assembly import EMBEDDING, BackboneSource, backbone_of
 from tlkeras.tasks.fitted import Fitted
+from tlkeras.tasks.network.assembly import EMBEDDING, BackboneSource, backbone_of
+from tlkeras.tasks.network.forms import InFolder
 from tlkeras.training.finetune import Judged
 from tlkeras.training.probe import HeadKind
 from tlkeras.training.recipe import Recipe
@@ -31,7 +32,7 @@ def to_bundle(fitted: Fitted, source: BackboneSource, head: HeadKind, recipe: Re
     spec = fitted.spec
     named = source.spec() is not None
     return Bundle(
-        model=fitted.model,
+        network=fitted.network,
         class_names=fitted.class_names,
         backbone={
             "name": spec.name,
@@ -43,7 +44,7 @@ def to_bundle(fitted: Fitted, source: BackboneSource, head: HeadKind, recipe: Re
             "licence": spec.licence,
             "embedding_layer": EMBEDDING,
             "fine_tuned": fitted.fine_tuned,
-            "fingerprint": fingerprint(backbone_of(fitted.model)),
+            "fingerprint": fitted.network.fingerprint,
         },
         head=_head_to_facts(head, fitted.chosen),
         validation={
@@ -79,8 +80,9 @@ def load(folder: Path) -> tuple[Fitted, BackboneSource, HeadKind, Recipe]:
         preprocessing=to_preprocessing(facts["preprocessing"]),
         licence=facts["licence"],
     )
+    recipe = Recipe.from_dict(bundle.recipe)
     fitted = Fitted(
-        model=bundle.model,
+        network=InFolder(cast(Stored, bundle.network), spec.size_px, recipe.batch_size),
         spec=spec,
         class_names=bundle.class_names,
         validation=Judged(decided["accuracy"], decided["loss"]),
@@ -95,7 +97,7 @@ def load(folder: Path) -> tuple[Fitted, BackboneSource, HeadKind, Recipe]:
         fitted,
         _source(bundle, spec),
         _head_from_facts(bundle.head),
-        Recipe.from_dict(bundle.recipe),
+        recipe,
     )
 
 
@@ -107,7 +109,10 @@ def _source(bundle: Bundle, spec: Backbone) -> BackboneSource:
             return BackboneSource(facts["name"], weights, spec.preprocessing)
         except BackboneError:  # a catalogue entry of another release
             pass
-    return BackboneSource(backbone_of(bundle.model), "default", known=spec)
+    # Opened when the backbone is asked for: answering needs no Keras model.
+    return BackboneSource(
+        facts["name"], "default", known=spec, make=lambda: backbone_of(bundle.model)
+    )
 
 
 def _preprocessing_to_facts(preprocessing: Preprocessing) -> Mode | ScalingFacts:

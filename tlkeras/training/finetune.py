@@ -4,22 +4,24 @@ frozen model ─ unfreeze the top ─ train, judge each epoch on validation ─ 
                                                                 │
                       better than frozen? ── no ──▶ frozen weights back, and say so
                                └─ yes ─▶ (refit) the same epochs on training + validation
+
+What is frozen is not computed twice for the same pixels: see `boundary` and `feed`.
 """
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tlkeras.data.picture import Picture
-from tlkeras.data.pipeline import pixel_batches
 from tlkeras.errors import BackboneError, TrainingError
-from tlkeras.features.extract import compiled
 from tlkeras.heads.head import cross_entropy, share_right
 from tlkeras.progress import Progress, silent
+from tlkeras.training.boundary import Trunk, checked, split
+from tlkeras.training.feed import Feed
 from tlkeras.training.freeze import FreezeCheck, is_batchnorm, leaf_layers, position
 from tlkeras.training.recipe import Recipe
 
@@ -56,17 +58,19 @@ class Tuning:
         embedding: name of the backbone's last layer; all after it is the head.
         size_px: height and width that pictures are resized to.
         recipe: the knobs; `unfreeze` among them.
+        trunk_engine: makes of the frozen part (a Keras model, pixels → one tensor or a list)
+            a function of pixels (m, h, w, 3) → one float32 array a tensor; one that fails or
+            gives other values than Keras is not used. None: TensorFlow runs it.
+        cut: train on activations at the freeze boundary. False: each batch goes through the
+            whole model, which gives the same weights more slowly.
     """
 
     model: "keras.Model"
     embedding: str
     size_px: int
     recipe: Recipe
-
-    @cached_property
-    def forward(self) -> Callable[[np.ndarray], np.ndarray]:
-        """Probabilities (n, classes) for pixels (n, size_px, size_px, 3); compiled once."""
-        return compiled(self.model, self.size_px)
+    trunk_engine: Callable[["keras.Model"], Trunk] | None = None
+    cut: bool = True
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,12 @@ def fine_tune(
 ) -> Tuned:
     """Train the unfrozen top and the head; the model ends with the better weights.
 
+    The frozen part runs as in inference, so a Dropout below the first unfrozen layer drops
+    nothing. Without augmentation it sees every picture once, and all epochs train on what it
+    gave; with augmentation it sees each view once, and each picture of `validation` once. The
+    weights are those of the plain way: within 1e-3 of their size, and above 4 GiB of activations
+    within 1e-2 (see `maps`).
+
     Args:
         tuning: the model, with a head trained on the training part alone, and how to go on.
         train: pictures to learn from.
@@ -112,6 +122,10 @@ def fine_tune(
         BackboneError: `unfreeze` names no layer or leaves nothing to train.
         TrainingError: the loss became NaN or infinite; the frozen weights are back.
         FreezeError: a frozen weight moved, or nothing did.
+
+    Example::
+
+        tuned = fine_tune(Tuning(model, "embedding", 224, recipe), train, validation)
     """
     model = tuning.model
     start = model.get_weights()
@@ -120,13 +134,16 @@ def fine_tune(
     try:
         for layer, _ in was:
             layer.trainable = layer in chosen
-        frozen = _judge(tuning, validation)
-        history, best, best_epoch = _train(tuning, train, validation, frozen, progress)
-        better = best.beats(frozen)
-        if better and tuning.recipe.refit and refit_head is not None:
-            _put_back(model, start, refit_head)
-            both = [*train, *validation]
-            _train(tuning, both, None, frozen, progress, stop_after=best_epoch)
+        with closing(_feed(tuning, chosen, [*train, *validation])) as feed:
+            rows = np.arange(len(train) + len(validation))
+            seen, unseen = rows[: len(train)], rows[len(train) :]
+            feed.keep(range(len(train) if feed.varied else 0, len(rows)), progress)
+            frozen = _judge(feed, unseen)
+            history, best, best_epoch = _train(tuning, feed, seen, unseen, progress)
+            better = best.beats(frozen)
+            if better and tuning.recipe.refit and refit_head is not None:
+                _put_back(model, start, refit_head)
+                _train(tuning, feed, rows, None, progress, stop_after=best_epoch)
     except BaseException:
         # Ctrl-C and errors alike leave the model that there was before.
         _put_back(model, start, refit_head)
@@ -175,6 +192,44 @@ def unfrozen_layers(tuning: Tuning) -> list["keras.Layer"]:
     return [*chosen, *head]
 
 
+def one_epoch(feed: Feed, step: "TrainingStep", rows: np.ndarray, epoch: int) -> float:
+    """Mean loss of one pass over the feed's `rows`, in an order that seed and epoch decide.
+
+    Raises:
+        TrainingError: the loss became NaN or infinite.
+
+    Example::
+
+        loss = one_epoch(feed, step, np.arange(100), epoch=1)
+    """
+    recipe = feed.recipe
+    order = rows[np.random.default_rng((recipe.seed, epoch)).permutation(len(rows))]
+    total = 0.0
+    for batch in feed.views(order, epoch):
+        loss = step(batch.inputs, batch.labels)
+        if not np.isfinite(loss):
+            raise TrainingError(
+                f"The loss must stay finite. Received: {loss} in epoch {epoch} at learning rate "
+                f"{recipe.learning_rate}. The frozen model is kept; lower `learning_rate`."
+            )
+        total += loss * len(batch.rows)
+    return total / len(rows)
+
+
+def _feed(tuning: Tuning, chosen: list["keras.Layer"], pictures: list[Picture]) -> Feed:
+    """The pictures as what the trained part takes, that being the tail if there is a cut."""
+    from tlkeras.training.step import inference
+
+    parts = split(tuning.model, chosen) if tuning.cut else None
+    if parts is None:
+        return Feed(tuning.model, None, pictures, tuning.size_px, tuning.recipe)
+    graph = inference(parts.trunk)
+    trunk: Trunk = lambda pixels: graph([pixels])  # noqa: E731 - replaced below
+    if tuning.trunk_engine is not None:
+        trunk = checked(tuning.trunk_engine, parts.trunk, trunk)
+    return Feed(parts.tail, trunk, pictures, tuning.size_px, tuning.recipe)
+
+
 def _put_back(
     model: "keras.Model", weights: list[np.ndarray], head: Sequence[np.ndarray] | None
 ) -> None:
@@ -185,9 +240,9 @@ def _put_back(
 
 def _train(
     tuning: Tuning,
-    train: Sequence[Picture],
-    validation: Sequence[Picture] | None,
-    frozen: Judged,
+    feed: Feed,
+    rows: np.ndarray,
+    validation: np.ndarray | None,
     progress: Progress,
     stop_after: int | None = None,
 ) -> tuple[list[dict[str, float]], Judged, int]:
@@ -196,21 +251,34 @@ def _train(
 
     model, recipe = tuning.model, tuning.recipe
     check = FreezeCheck.of(model)
-    steps = -(-len(train) // recipe.batch_size)
-    step = TrainingStep(model, recipe, steps * recipe.epochs, [p.label for p in train])
+    # In the order of the whole model: the tail may list parallel branches in another one.
+    moving = [layer for layer in leaf_layers(model) if layer.trainable and layer.weights]
+    layers = [layer for layer in moving if layer.trainable_weights]
+    steps = -(-len(rows) // recipe.batch_size) * recipe.epochs
+    step = TrainingStep(feed.model, layers, recipe, steps, feed.labels[rows])
     task = "fine-tuning" if validation is not None else "fine-tuning on all pictures"
     history: list[dict[str, float]] = []
-    best, best_epoch, best_weights = Judged(-1.0, np.inf), 0, model.get_weights()
+    best, best_epoch, best_weights = (
+        Judged(-1.0, np.inf),
+        0,
+        [layer.get_weights() for layer in moving],
+    )
     for epoch in range(1, (stop_after or recipe.epochs) + 1):
-        loss = _epoch(tuning, train, step, epoch)
+        loss = one_epoch(feed, step, rows, epoch)
         row = {"epoch": float(epoch), "loss": loss, "learning_rate": step.rate()}
         if validation is not None:
-            now = _judge(tuning, validation)
+            now = _judge(feed, validation)
             row |= {"val_loss": now.loss, "val_accuracy": now.accuracy}
             if now.beats(best):
-                best, best_epoch, best_weights = now, epoch, model.get_weights()
+                best, best_epoch, best_weights = (
+                    now,
+                    epoch,
+                    [layer.get_weights() for layer in moving],
+                )
         history.append(row)
-        note = f"loss {loss:.3f}" + (f" val {row['val_accuracy']:.3f}" if validation else "")
+        note = f"loss {loss:.3f}" + (
+            f" val {row['val_accuracy']:.3f}" if validation is not None else ""
+        )
         progress(task, epoch, stop_after or recipe.epochs, note)
         if validation is not None and epoch - best_epoch >= recipe.patience:
             progress(task, recipe.epochs, recipe.epochs, f"stopped early, best epoch {best_epoch}")
@@ -219,42 +287,12 @@ def _train(
     if still:
         logger.warning("asked to train, and did not move: %s", ", ".join(still))
     if validation is not None:
-        model.set_weights(best_weights)
+        for layer, weights in zip(moving, best_weights, strict=True):
+            layer.set_weights(weights)
     return history, best, best_epoch
 
 
-def _epoch(tuning: Tuning, train: Sequence[Picture], step: "TrainingStep", epoch: int) -> float:
-    """Mean loss of one pass over the training pictures, freshly augmented."""
-    recipe = tuning.recipe
-    order = np.random.default_rng((recipe.seed, epoch)).permutation(len(train))
-    labels = np.array([train[index].label for index in order])
-    total = 0.0
-    for batch in pixel_batches(
-        [train[index].source for index in order],
-        (tuning.size_px, tuning.size_px),
-        batch_size=recipe.batch_size,
-        augment=recipe.augmentation,
-        seed=(recipe.seed, epoch),
-    ):
-        loss = step(batch.pixels, labels[batch.index])
-        if not np.isfinite(loss):
-            raise TrainingError(
-                f"The loss must stay finite. Received: {loss} in epoch {epoch} at learning rate "
-                f"{recipe.learning_rate}. The frozen model is kept; lower `learning_rate`."
-            )
-        total += loss * len(batch.index)
-    return total / len(train)
-
-
-def _judge(tuning: Tuning, pictures: Sequence[Picture]) -> Judged:
-    """Accuracy and cross-entropy of the model on pictures, without augmentation."""
-    size = (tuning.size_px, tuning.size_px)
-    sources = [picture.source for picture in pictures]
-    labels = np.array([picture.label for picture in pictures])
-    answers = np.concatenate(
-        [
-            tuning.forward(batch.pixels)
-            for batch in pixel_batches(sources, size, batch_size=tuning.recipe.batch_size)
-        ]
-    )
+def _judge(feed: Feed, rows: np.ndarray) -> Judged:
+    """Accuracy and cross-entropy on the rows, without augmentation."""
+    answers, labels = feed.answers(rows), feed.labels[rows]
     return Judged(share_right(answers, labels), cross_entropy(answers, labels))

@@ -116,12 +116,15 @@ class FreezeCheck:
 
     before: dict[str, bytes]
     trainable: frozenset[str]
+    statistics: frozenset[str] = frozenset()  # of layers that train; these may move, or not
 
     @classmethod
     def of(cls, model: "keras.Model") -> "FreezeCheck":
         """The check for a model as it stands now."""
         trainable = frozenset(weight.path for weight in model.trainable_weights)
-        return cls(_fingerprints(model), trainable)
+        layers = [layer for layer in leaf_layers(model) if layer.trainable]
+        kept = frozenset(weight.path for layer in layers for weight in layer.weights)
+        return cls(_fingerprints(model), trainable, kept - trainable)
 
     def verify(self, model: "keras.Model") -> list[str]:
         """Paths of trainable weights that did not move; what was frozen did not, others did.
@@ -131,14 +134,14 @@ class FreezeCheck:
         """
         after = _fingerprints(model)
         moved = {path for path, print_ in after.items() if print_ != self.before[path]}
-        strayed = sorted(moved - self.trainable)
+        strayed = sorted(moved - self.trainable - self.statistics)
         if strayed:
             raise FreezeError(
                 f"Frozen weights must stay as they were. Received: {len(strayed)} that moved, "
                 f"among them {', '.join(strayed[:3])}. The model changed after it was compiled; "
                 "freeze with tl.freeze, which compiles again."
             )
-        if self.trainable and not moved:
+        if self.trainable and not moved & self.trainable:
             raise FreezeError(
                 f"At least one of {len(self.trainable)} trainable weights should have moved. "
                 "Received: none. The learning rate is too low to matter, or there was no step."

@@ -8,9 +8,11 @@ import numpy as np
 
 from tlkeras.data.picture import Picture
 from tlkeras.errors import RecipeError
-from tlkeras.features.extract import Extractor, View
-from tlkeras.features.features import Features
-from tlkeras.heads.head import FittedHead, Labelled, cross_entropy, share_right
+from tlkeras.features.extract import Embed, View
+from tlkeras.heads.head import FittedHead, HeadTraining, Labelled, cross_entropy, share_right
+from tlkeras.heads.linear import fit_linear
+from tlkeras.heads.mlp import fit_mlp
+from tlkeras.heads.table import Table
 from tlkeras.progress import Progress, of, silent
 from tlkeras.training.recipe import Recipe
 from tlkeras.training.weights import class_weights
@@ -27,7 +29,7 @@ class Probe:
     """A head trained on frozen embeddings, and how it did on the validation part.
 
     Attributes:
-        head: its layers are trained on training and validation part.
+        head: trained on training and validation part.
         accuracy: of the head trained on the training part alone, on the validation part.
         loss: its cross-entropy there.
     """
@@ -38,7 +40,7 @@ class Probe:
 
 
 def probe(
-    extract: Extractor,
+    extract: Embed,
     train: Sequence[Picture],
     validation: Sequence[Picture],
     classes: int,
@@ -49,7 +51,7 @@ def probe(
     """A head fitted on the pictures' embeddings; with `recipe.views`, on augmented ones too."""
     seen = labelled(extract, train, classes, recipe, of("train", progress))
     plain = extract(validation, progress=of("validation", progress))
-    unseen = Labelled(plain.vectors, plain.labels, np.ones(len(plain)))
+    unseen = Labelled(Table(plain.vectors), plain.labels, np.ones(len(plain)))
     fitted = _fit(head, seen, unseen, classes, recipe, progress)
     return Probe(
         head=fitted,
@@ -59,7 +61,7 @@ def probe(
 
 
 def labelled(
-    extract: Extractor,
+    extract: Embed,
     pictures: Sequence[Picture],
     classes: int,
     recipe: Recipe,
@@ -74,9 +76,10 @@ def labelled(
         None,
         *(View(recipe.augmentation, number, recipe.seed) for number in range(recipe.views)),
     ]
-    features = Features.join([extract(pictures, look, progress) for look in looks])
-    weights = class_weights(features.labels, classes, recipe.class_weight)[features.labels]
-    return Labelled(features.vectors, features.labels, weights / len(looks))
+    features = [extract(pictures, look, progress) for look in looks]
+    labels = np.concatenate([each.labels for each in features])
+    weights = class_weights(labels, classes, recipe.class_weight)[labels]
+    return Labelled(Table(*(each.vectors for each in features)), labels, weights / len(looks))
 
 
 def check_head(head: HeadKind) -> None:
@@ -102,11 +105,7 @@ def _fit(
     progress: Progress,
 ) -> FittedHead:
     if head == "linear":
-        from tlkeras.heads.linear import fit_linear
-
         return fit_linear(train, validation, classes, recipe.strengths)
-    from tlkeras.heads.layers import HeadTraining, fit_layers, mlp
-
     how = HeadTraining(
         epochs=recipe.head_epochs,
         learning_rate=recipe.head_learning_rate,
@@ -114,5 +113,8 @@ def _fit(
         patience=recipe.patience,
         seed=recipe.seed,
     )
-    own = mlp(recipe.hidden, recipe.dropout, recipe.seed) if isinstance(head, str) else head
-    return fit_layers(own, train, validation, classes, how, progress)
+    if isinstance(head, str):
+        return fit_mlp(train, validation, classes, recipe.hidden, recipe.dropout, how, progress)
+    from tlkeras.heads.layers import fit_layers
+
+    return fit_layers(head, train, validation, classes, how, progress)

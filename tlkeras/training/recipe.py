@@ -11,6 +11,8 @@ from typing import Literal, Self
 from tlkeras.data.augment import Augmentation
 from tlkeras.errors import RecipeError
 
+ENGINES = ("auto", "tensorflow", "onnxruntime", "openvino")
+PRECISIONS = ("float32", "bfloat16")
 STRENGTHS = tuple(10.0**power for power in (-5, -4, -3.5, -3, -2.5, -2, -1.5, -1, -0.5, 0))
 
 
@@ -27,6 +29,10 @@ class Recipe:
         dropout: share of hidden units dropped while the "mlp" head trains.
         head_epochs: most epochs of a head that is not linear.
         head_learning_rate: Adam's rate for such a head.
+        engine: what embeds pictures: "tensorflow", "onnxruntime", "openvino", or "auto" for the
+            fastest of those installed, measured on the backbone and this machine.
+        precision: what it computes in: "float32", or "bfloat16" where the processor has it,
+            which is kept only if the head's answers stay the same.
         views: augmented looks at each picture that the head sees beside the plain one; 0: none.
         crop, flip, brightness, contrast: what an augmented look changes; see `Augmentation`.
         unfreeze: what fine-tuning trains beside the head: the name of the deepest layer, a count
@@ -54,6 +60,8 @@ class Recipe:
     dropout: float = 0.3
     head_epochs: int = 60
     head_learning_rate: float = 1e-3
+    engine: Literal["auto", "tensorflow", "onnxruntime", "openvino"] = "auto"
+    precision: Literal["float32", "bfloat16"] = "float32"
     views: int = 0
     crop: tuple[float, float] = (0.6, 1.0)
     flip: bool = True
@@ -96,6 +104,8 @@ class Recipe:
             *(rule(n, "from 0 to below 1", _between(getattr(self, n), 0, 1)) for n in shares),
             rule("depth_decay", "above 0 and at most 1", _between(self.depth_decay, 0, 1, True)),
             rule("weight_decay", "from 0 to below 1", _between(self.weight_decay, 0, 1)),
+            rule("engine", "one of " + ", ".join(ENGINES), self.engine in ENGINES),
+            rule("precision", "one of " + ", ".join(PRECISIONS), self.precision in PRECISIONS),
             rule("class_weight", '"balanced" or None', self.class_weight in ("balanced", None)),
             rule(
                 "unfreeze",

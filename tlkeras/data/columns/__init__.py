@@ -1,0 +1,1 @@
+"""What is known of many pictures, a column each: some dozen bytes a picture, no objects."""

@@ -1,0 +1,110 @@
+"""Scan records of files from earlier runs, in one SQLite file, asked for hundreds at a time."""
+
+import logging
+import os
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tlkeras.data.columns.records import RECORD
+
+log = logging.getLogger(__name__)
+
+Key = tuple[bytes, int, int]  # absolute path, size in bytes, time of change in ns
+
+ROWS_AT_ONCE = 500  # SQLite allows 999 variables in a statement
+_WRITE_FROM = 1000
+
+
+class KeptRecords:
+    """Records by file; says nothing and knows nothing where the database cannot be used.
+
+    Example::
+
+        kept = KeptRecords(cache_folder() / "scan.sqlite", version="2")
+        found, records = kept.get([key_of("a.jpg")])     # positions, (k,) of RECORD
+        kept.put([key_of("b.jpg")], records)
+        kept.close()
+    """
+
+    def __init__(self, path: Path, version: str) -> None:
+        self._version = version
+        self._rows: list[tuple[bytes, int, int, str, bytes]] = []
+        self._database: sqlite3.Connection | None = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._database = sqlite3.connect(path, timeout=5)
+            self._database.execute(
+                "CREATE TABLE IF NOT EXISTS records (path BLOB PRIMARY KEY, size INTEGER, "
+                "mtime_ns INTEGER, version TEXT, record BLOB)"
+            )
+        except (OSError, sqlite3.Error) as err:
+            self._give_up(err)
+
+    def get(self, keys: Sequence[Key | None]) -> tuple[np.ndarray, np.ndarray]:
+        """(positions int64 (k,), ascending, of the known among the keys; their records (k,))."""
+        wanted = {key[0]: at for at, key in enumerate(keys) if key is not None}
+        found: dict[int, bytes] = {}
+        if self._database is not None and wanted:
+            marks = ",".join("?" * len(wanted))
+            query = (
+                "SELECT path, size, mtime_ns, record FROM records "
+                f"WHERE version = ? AND path IN ({marks})"
+            )
+            try:
+                for *key, blob in self._database.execute(query, (self._version, *wanted)):
+                    at = wanted[key[0]]
+                    if tuple(key) == keys[at] and len(blob) == RECORD.itemsize:
+                        found[at] = blob
+            except (sqlite3.Error, TypeError) as err:
+                self._give_up(err)
+        positions = sorted(found)
+        records = np.frombuffer(b"".join(found[at] for at in positions), RECORD)
+        return np.array(positions, np.int64), records
+
+    def put(self, keys: Sequence[Key], records: np.ndarray) -> None:
+        """Keep `records`, (k,) of `RECORD`; written some thousand at a time and on `close`."""
+        if self._database is not None:
+            version = self._version
+            self._rows += [
+                (*key, version, one.tobytes()) for key, one in zip(keys, records, strict=True)
+            ]
+        if len(self._rows) >= _WRITE_FROM:
+            self._write()
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._write()
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    def _write(self) -> None:
+        rows, self._rows = self._rows, []
+        if self._database is None or not rows:
+            return
+        try:
+            with self._database:
+                self._database.executemany(
+                    "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)", rows
+                )
+        except sqlite3.Error as err:
+            self._give_up(err)
+
+    def _give_up(self, err: Exception) -> None:
+        log.info("pictures are read without the scan cache: %s", err)
+        self._rows = []
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+
+def key_of(path: str | Path) -> Key | None:
+    """What tells a file from others and from its earlier self; None where it cannot be found."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return os.fsencode(os.path.abspath(path)), found.st_size, found.st_mtime_ns

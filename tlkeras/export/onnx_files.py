@@ -1,0 +1,70 @@
+"""ONNX files that training and predicting run on: a frozen backbone, and a head put onto one.
+
+keras.Model ──▶ backbone.onnx ─ + head, as two nodes a layer ─▶ model.onnx
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tlkeras.errors import ExportError
+
+if TYPE_CHECKING:
+    import keras
+
+    from tlkeras.heads.affine import Affine
+
+
+def write_onnx(model: "keras.Model", size_px: int, path: Path) -> Path:
+    """`path`, with an ONNX file: pixels (n, size_px, size_px, 3) float32 → what `model` gives.
+
+    The batch is open, the size fixed; a resizing in front of the network falls away.
+    The file's answers are not compared here; whoever uses it compares them on real pictures.
+
+    Raises:
+        ExportError: a layer that cannot be written, or a package is missing; no file is left.
+    """
+    import converters
+    from tlkeras.features.engines.trunk import trunk
+
+    try:
+        return converters.keras_to_onnx(trunk(model, size_px), path, fallback=False, verify=False)
+    except (converters.ConversionError, ValueError, TypeError, NotImplementedError) as error:
+        raise ExportError(f"{model.name} can't be written as ONNX: {error}") from error
+
+
+def with_head(backbone: Path, head: Sequence["Affine"], target: Path) -> Path:
+    """`target`, with the backbone's ONNX file followed by the head: pixels → probabilities.
+
+    Args:
+        backbone: an ONNX file that `write_onnx` wrote, with one output (n, d).
+        head: dense layers from the embedding to the probabilities.
+        target: the file to write.
+
+    Raises:
+        ExportError: the package onnx is missing.
+    """
+    try:
+        import onnx
+        from onnx import helper, numpy_helper
+    except ImportError as error:
+        raise ExportError(f"{target.name} needs the package onnx: {error}") from error
+    proto = onnx.load(backbone)
+    graph = proto.graph
+    last = graph.output[0].name
+    for affine in head:
+        softmax = affine.activation == "softmax"
+        name = "logits" if softmax else "hidden"
+        names = [f"{name}/kernel", f"{name}/bias"]
+        for weight, value in zip(names, (affine.kernel, affine.bias), strict=True):
+            graph.initializer.append(numpy_helper.from_array(value, weight))
+        graph.node.append(helper.make_node("Gemm", [last, *names], [name], name))
+        last = "probabilities" if softmax else f"{name}/relu"
+        graph.node.append(helper.make_node("Softmax" if softmax else "Relu", [name], [last], last))
+    classes = int(head[-1].kernel.shape[1])
+    kind = onnx.TensorProto.FLOAT
+    batch = graph.input[0].type.tensor_type.shape.dim[0].dim_param
+    del graph.output[:]
+    graph.output.append(helper.make_tensor_value_info(last, kind, [batch, classes]))
+    onnx.save_model(proto, target)
+    return target

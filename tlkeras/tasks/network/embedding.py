@@ -1,0 +1,175 @@
+"""Pictures → embeddings of a frozen backbone, by the engine that is fastest on this machine.
+
+The engine is chosen once, by a short trial on the user's own pictures against Keras, and is
+remembered by backbone, processor and versions; a later process then needs no TensorFlow.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from tlkeras.cache import cache_folder
+from tlkeras.data.picture import Picture
+from tlkeras.data.pipeline import load_pixels
+from tlkeras.errors import BackboneError, TlkerasError
+from tlkeras.features.engines.choice import Choice, choose
+from tlkeras.features.engines.engine import Engine, Precision
+from tlkeras.features.engines.memory import remember, remembered, trial_key
+from tlkeras.features.engines.tensorflow import compiled
+from tlkeras.features.extract import Extractor, View
+from tlkeras.features.features import Features
+from tlkeras.progress import Progress, silent
+from tlkeras.tasks.network.frozen import ONNX, FrozenBackbone
+from tlkeras.training.recipe import Recipe
+
+logger = logging.getLogger(__name__)
+
+PICTURES_TO_TRY = 16
+ABLE: Mapping[Precision, tuple[str, ...]] = {
+    "float32": ("tensorflow", "onnxruntime", "openvino"),
+    "bfloat16": ("openvino",),
+    "int8": (),
+}
+"""Engines by what they can compute in, fastest to start first."""
+HANDICAPS = {"tensorflow": 1.5}
+"""It takes seconds and half a gigabyte at every start, which a trial does not see."""
+FEW = 64  # for so few pictures a loaded TensorFlow is done before a trial would be
+
+
+class Embedding:
+    """Pictures → Features of one frozen backbone, at one precision.
+
+    Args:
+        frozen: the backbone.
+        recipe: `engine` and `precision` of it.
+        precision: in place of the recipe's.
+
+    Example::
+
+        embed = Embedding(frozen, Recipe())
+        features = embed(data.train.pictures)
+        embed.lines                               # what was chosen, and why
+    """
+
+    def __init__(
+        self, frozen: FrozenBackbone, recipe: Recipe, precision: Precision | None = None
+    ) -> None:
+        self.frozen = frozen
+        self.recipe = recipe
+        self.precision: Precision = precision or recipe.precision
+        self.lines: list[str] = []
+        self._engine: Engine | None = None
+        self._extract = Extractor(
+            self._choose,
+            frozen.spec.size_px,
+            width=frozen.spec.width,
+            key=f"{frozen.fingerprint}-{self.precision}",
+        )
+
+    def __call__(
+        self, pictures: Sequence[Picture], view: View | None = None, progress: Progress = silent
+    ) -> Features:
+        """Features of the pictures, row by row in their order; each is embedded once."""
+        return self._extract(pictures, view, progress)
+
+    @property
+    def passes(self) -> int:
+        """Pictures that went through the backbone."""
+        return self._extract.passes
+
+    def engine_for(self, pixels: np.ndarray) -> Engine:
+        """The engine, chosen with these pixels (m, size_px, size_px, 3) if it is not yet."""
+        if self._engine is None:
+            self._engine = self._at_once(len(pixels)) or self._tried(pixels)
+        return self._engine
+
+    def _choose(self, pictures: Sequence[Picture]) -> Engine:
+        if self._engine is None:
+            self._engine = self._at_once(len(pictures))
+        if self._engine is None:
+            side = self.frozen.spec.size_px
+            step = max(1, len(pictures) // PICTURES_TO_TRY)
+            shown = pictures[::step][:PICTURES_TO_TRY]
+            pixels = [load_pixels(picture.source, (side, side)) for picture in shown]
+            self._engine = self._tried(np.stack(pixels))
+        return self._engine
+
+    def _at_once(self, count: int) -> Engine | None:
+        """An engine that needs no trial, for that many pictures: a loaded or a remembered one."""
+        automatic = self.recipe.engine == "auto" and self.precision == "float32"
+        if automatic and count < FEW and self.frozen.is_built:
+            return self._make("tensorflow")
+        return self._remembered()
+
+    def _remembered(self) -> Engine | None:
+        if self.frozen.files is None:
+            return None
+        choice = remembered(_folder(), self._key())
+        if choice is None or choice.name not in self._candidates():
+            return None
+        try:
+            engine = self._make(choice.name)
+        except Exception as error:  # each engine has classes of its own
+            logger.info("%s no longer starts (%s) and is chosen anew", choice.name, error)
+            return None
+        self._note(choice)
+        return engine
+
+    def _tried(self, pixels: np.ndarray) -> Engine:
+        """The fastest engine that agrees with Keras on the pixels."""
+        names = self._candidates()
+        try:
+            self.frozen.write_files()
+        except TlkerasError as error:
+            self.lines.append(f"only TensorFlow embeds the pictures: {error}")
+            logger.info("%s", self.lines[-1])
+            names = [name for name in names if name == "tensorflow"]
+        candidates = {name: partial(self._make, name) for name in names}
+        reference = compiled(self.frozen.model, self.frozen.spec.size_px)
+        choice = choose(candidates, pixels, reference, handicaps=HANDICAPS)
+        remember(_folder(), self._key(), choice)
+        self._note(choice)
+        assert choice.engine is not None
+        return choice.engine
+
+    def _candidates(self) -> list[str]:
+        """Engines that are allowed and have this precision."""
+        able = ABLE[self.precision]
+        wanted = self.recipe.engine
+        names = [name for name in able if wanted in ("auto", name)]
+        if not names:
+            raise BackboneError(
+                f"Of the engines, {' and '.join(able)} compute in {self.precision}. Received: "
+                f'engine="{wanted}". Leave it at "auto".'
+            )
+        return names
+
+    def _make(self, name: str) -> Engine:
+        from tlkeras.features.engines.onnxruntime import onnxruntime_engine
+        from tlkeras.features.engines.openvino import openvino_engine
+        from tlkeras.features.engines.tensorflow import tensorflow_engine
+
+        if name == "tensorflow":
+            return tensorflow_engine(self.frozen.model, self.frozen.spec.size_px)
+        file = self.frozen.write_files() / ONNX
+        if name == "onnxruntime":
+            return onnxruntime_engine(file)
+        precision: Literal["float32", "bfloat16"] = (
+            "bfloat16" if self.precision == "bfloat16" else "float32"
+        )
+        return openvino_engine(file, precision=precision, cache=file.parent)
+
+    def _key(self) -> str:
+        return trial_key(f"{self.frozen.fingerprint}-{self.precision}", self._candidates())
+
+    def _note(self, choice: Choice) -> None:
+        self.lines.append(choice.line)
+        logger.info("%s", choice.line)
+
+
+def _folder() -> Path:
+    return cache_folder() / "engines"

@@ -1,0 +1,238 @@
+"""The three forms in which a trained classifier's network is held.
+
+OnBackbone   a head in NumPy on a frozen backbone's engine      after `fit`
+Tuned        a Keras model                                      after `fine_tune`
+InFolder     the files of a run folder                          after `load`
+
+Each computes in the cheapest way it has, and becomes a Keras model when one is asked for.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from tlkeras.bundle.network import Network, check_classifier, write_model
+from tlkeras.bundle.read import Stored
+from tlkeras.bundle.splice import splice
+from tlkeras.data.picture import Picture
+from tlkeras.data.pipeline import pixel_batches
+from tlkeras.errors import BundleError, TlkerasError
+from tlkeras.features.engines.tensorflow import compiled
+from tlkeras.heads.affine import AffineHead
+from tlkeras.heads.head import FittedHead
+from tlkeras.progress import Progress, silent
+from tlkeras.tasks.network.assembly import backbone_of, join
+from tlkeras.tasks.network.embedding import Embedding
+from tlkeras.tasks.network.frozen import KERAS, ONNX, patches
+
+if TYPE_CHECKING:
+    import keras
+
+logger = logging.getLogger(__name__)
+
+TOLERANCE = 1e-4
+"""Largest difference of a probability between a run folder's ONNX file and its parts."""
+
+
+class Classifying(Network, Protocol):
+    """A network that answers."""
+
+    def forward(self, pixels: np.ndarray) -> np.ndarray:
+        """Probabilities (m, classes) for pixels (m, size_px, size_px, 3) float32."""
+
+    def score(self, pictures: Sequence[Picture], progress: Progress = silent) -> np.ndarray:
+        """Probabilities (n, classes) of labelled pictures, in order."""
+
+
+class OnBackbone:
+    """A head on a frozen backbone; embeddings come from the cache or the fastest engine."""
+
+    def __init__(self, embedding: Embedding, head: FittedHead) -> None:
+        self.embedding = embedding
+        self.head = head
+        self.classes = int(head.validation.shape[1])
+
+    @cached_property
+    def model(self) -> "keras.Model":
+        """The Keras model: the backbone's layers with the head's after them."""
+        return join(self.embedding.frozen.model, self.head.to_layers())
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the backbone."""
+        return self.embedding.frozen.fingerprint
+
+    def forward(self, pixels: np.ndarray) -> np.ndarray:
+        """Probabilities (m, classes) for pixels (m, size_px, size_px, 3) float32."""
+        return self.head.probabilities(self.embedding.engine_for(pixels)(pixels))
+
+    def score(self, pictures: Sequence[Picture], progress: Progress = silent) -> np.ndarray:
+        """Probabilities (n, classes) of pictures; those embedded before cost nothing."""
+        return self.head.probabilities(self.embedding(pictures, progress=progress).vectors)
+
+    def write_keras(self, path: Path) -> None:
+        """Writes a .keras file, without Keras where the backbone's own file is at hand."""
+        files = self.embedding.frozen.files
+        if files is None or not isinstance(self.head, AffineHead) or "model" in vars(self):
+            write_model(self.model, path)
+            return
+        _check_finite(self.head)
+        splice(files / KERAS, self.head.affines, path)
+
+    def write_onnx(self, path: Path) -> bool:
+        """Writes an ONNX file that was seen to answer as backbone and head do."""
+        from tlkeras.export.onnx_files import with_head
+        from tlkeras.features.engines.onnxruntime import onnxruntime_engine
+
+        files, head = self.embedding.frozen.files, self.head
+        if files is None or not isinstance(head, AffineHead):
+            return _written(lambda: write_checked(self.model, self._size_px, path))
+        backbone = files / ONNX
+
+        def write() -> None:
+            with_head(backbone, head.affines, path)
+            pixels = patches(3, self._size_px)
+            _compare(path, pixels, head.probabilities(onnxruntime_engine(backbone)(pixels)))
+
+        return _written(write)
+
+    @property
+    def _size_px(self) -> int:
+        return self.embedding.frozen.spec.size_px
+
+
+class Tuned:
+    """A Keras model whose backbone was trained too."""
+
+    def __init__(self, model: "keras.Model", size_px: int, batch_size: int) -> None:
+        check_classifier(model)
+        self.model = model
+        self.size_px = size_px
+        self.batch_size = batch_size
+        self.classes = int(model.output_shape[-1])
+
+    @cached_property
+    def forward(self) -> Callable[[np.ndarray], np.ndarray]:
+        """Probabilities (m, classes) for pixels (m, size_px, size_px, 3); compiled once."""
+        return compiled(self.model, self.size_px)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the backbone as it is now."""
+        from tlkeras.backbones.hashing import fingerprint
+
+        return fingerprint(backbone_of(self.model))
+
+    def score(self, pictures: Sequence[Picture], progress: Progress = silent) -> np.ndarray:
+        """Probabilities (n, classes) of pictures, each passed through the model."""
+        return _score(self, self.size_px, self.batch_size, pictures, progress)
+
+    def write_keras(self, path: Path) -> None:
+        """Writes the model."""
+        write_model(self.model, path)
+
+    def write_onnx(self, path: Path) -> bool:
+        """Writes the model as ONNX, once it was seen to answer the same."""
+        return _written(lambda: write_checked(self.model, self.size_px, path))
+
+
+class InFolder:
+    """A run folder's network: ONNX Runtime answers where it can, else the Keras model."""
+
+    def __init__(self, stored: Stored, size_px: int, batch_size: int) -> None:
+        self.stored = stored
+        self.size_px = size_px
+        self.batch_size = batch_size
+        self.classes = stored.classes
+        self.fingerprint = stored.fingerprint
+        self.write_keras = stored.write_keras
+        self.write_onnx = stored.write_onnx
+
+    @property
+    def model(self) -> "keras.Model":
+        """The Keras model; loads TensorFlow."""
+        return self.stored.model
+
+    @cached_property
+    def forward(self) -> Callable[[np.ndarray], np.ndarray]:
+        """Probabilities (m, classes) for pixels (m, size_px, size_px, 3) float32."""
+        from tlkeras.features.engines.onnxruntime import onnxruntime_engine
+
+        file = self.stored.onnx
+        if file is not None:
+            try:
+                return onnxruntime_engine(file)
+            except Exception as error:  # not installed, or of a version that refuses the file
+                logger.info("%s is not used: %s", file, error)
+        return compiled(self.model, self.size_px)
+
+    def score(self, pictures: Sequence[Picture], progress: Progress = silent) -> np.ndarray:
+        """Probabilities (n, classes) of pictures, each passed through the network."""
+        return _score(self, self.size_px, self.batch_size, pictures, progress)
+
+
+def write_checked(model: "keras.Model", size_px: int, path: Path) -> None:
+    """Writes a classifier as ONNX and holds its answers against the model's.
+
+    Raises:
+        TlkerasError: it can't be written, or answers differently.
+    """
+    from tlkeras.export.onnx_files import write_onnx
+
+    write_onnx(model, size_px, path)
+    pixels = patches(3, size_px)
+    _compare(path, pixels, np.asarray(model(pixels, training=False)))
+
+
+def _score(
+    network: "Tuned | InFolder",
+    size_px: int,
+    batch_size: int,
+    pictures: Sequence[Picture],
+    progress: Progress,
+) -> np.ndarray:
+    table = np.empty((len(pictures), network.classes), "float32")
+    sources = [picture.source for picture in pictures]
+    done = 0
+    for batch in pixel_batches(sources, (size_px, size_px), batch_size=batch_size):
+        table[batch.index] = network.forward(batch.pixels)
+        done += len(batch.index)
+        progress("embedding", done, len(pictures))
+    return table
+
+
+def _written(write: Callable[[], None]) -> bool:
+    """Whether an ONNX file could be made; why not goes to the log, and the run has none."""
+    try:
+        write()
+    except TlkerasError as error:
+        logger.info("the run folder has no ONNX file: %s", error)
+        return False
+    return True
+
+
+def _compare(path: Path, pixels: np.ndarray, expected: np.ndarray) -> None:
+    from tlkeras.features.engines.onnxruntime import onnxruntime_engine
+
+    try:
+        found = onnxruntime_engine(path, streams=1)(pixels)
+        apart = float(np.abs(found - expected).max())
+    except ImportError as error:
+        path.unlink(missing_ok=True)
+        raise BundleError(f"{path.name} can't be compared without {error.name}") from error
+    if not apart <= TOLERANCE:
+        path.unlink(missing_ok=True)
+        raise BundleError(f"{path.name} differs from the model by {apart:.2g} in a probability")
+
+
+def _check_finite(head: AffineHead) -> None:
+    for affine in head.affines:
+        if not (np.isfinite(affine.kernel).all() and np.isfinite(affine.bias).all()):
+            raise BundleError(
+                "Every weight of a saved model is a number. Received: NaN or infinity in the "
+                "head. The training diverged: lower the learning rate and train again."
+            )

@@ -1,0 +1,189 @@
+"""A pretrained backbone whose weights stay: known by its fingerprint, built when it must be.
+
+source ─ seen before? ─ yes ─▶ fingerprint, ONNX file, .keras file: TensorFlow is not needed
+               └ no ─▶ build ─▶ fingerprint ─▶ (when pictures have to be embedded) write both
+"""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tlkeras.backbones.spec import Backbone
+from tlkeras.bundle.atomic import fresh_folder, write_bytes
+from tlkeras.bundle.index import sha256
+from tlkeras.cache import cache_folder
+from tlkeras.errors import MissingExtraError, TlkerasError
+
+if TYPE_CHECKING:
+    import keras
+
+logger = logging.getLogger(__name__)
+
+ONNX, KERAS, HASHES = "backbone.onnx", "backbone.keras", "sha256.json"
+TOLERANCE = 1e-4  # of the largest embedding
+MOST_KEPT = 24  # backbones whose files stay in the cache
+
+
+class FrozenBackbone:
+    """Pixels → embedding with weights that do not change, and its files in the cache.
+
+    Args:
+        spec: what is known of it.
+        build: makes the Keras model, pixels (n, h, w, 3) in [0, 255] → embedding (n, d).
+        identity: text that is the same whenever the same backbone is asked for; None where
+            that is not known without building it.
+
+    Example::
+
+        frozen = FrozenBackbone(spec, lambda: build(spec), identity="MobileNetV2/imagenet")
+        frozen.fingerprint, frozen.onnx
+    """
+
+    def __init__(
+        self, spec: Backbone, build: Callable[[], "keras.Model"], identity: str | None = None
+    ) -> None:
+        self.spec = spec
+        self._build = build
+        self._model: keras.Model | None = None
+        self._known = _Known(identity) if identity else None
+        self._fingerprint: str | None = self._known.read() if self._known else None
+        self._files: Path | None = None
+
+    @property
+    def model(self) -> "keras.Model":
+        """The Keras model; the first use builds it and loads TensorFlow."""
+        if self._model is None:
+            self._model = self._build()
+        return self._model
+
+    @property
+    def is_built(self) -> bool:
+        """Whether the Keras model is at hand already."""
+        return self._model is not None
+
+    @property
+    def fingerprint(self) -> str:
+        """What the backbone computes, as 64 hexadecimal digits."""
+        if self._fingerprint is None:
+            from tlkeras.backbones.hashing import fingerprint
+
+            self._fingerprint = fingerprint(self.model)
+            if self._known:
+                self._known.write(self._fingerprint)
+        return self._fingerprint
+
+    @property
+    def files(self) -> Path | None:
+        """Folder with its ONNX and .keras file, None until `write_files` has made it."""
+        if self._files is None:
+            folder = _folder() / self.fingerprint
+            if _is_whole(folder):
+                self._files = folder
+        return self._files
+
+    def write_files(self) -> Path:
+        """The folder with both files, written now if they are not there.
+
+        Raises:
+            TlkerasError: the network can't be written as ONNX, or the cache can't be written.
+        """
+        from tlkeras.export.onnx_files import write_onnx
+
+        if self.files is not None:
+            return self.files
+        folder = _folder() / self.fingerprint
+        try:
+            with fresh_folder(folder, kept=lambda _: []) as fresh:
+                write_onnx(self.model, self.spec.size_px, fresh / ONNX)
+                self._compare(fresh / ONNX)
+                self.model.save(fresh / KERAS)
+                hashes = {path.name: sha256(path) for path in fresh.iterdir()}
+                (fresh / HASHES).write_text(json.dumps(hashes))
+        except OSError as error:
+            raise TlkerasError(
+                f"A backbone's files are kept in {folder}. Received: {error}. Set TLKERAS_CACHE "
+                "to a folder that can be written."
+            ) from error
+        _forget_oldest(_folder())
+        self._files = folder
+        return folder
+
+    def _compare(self, file: Path) -> None:
+        """Raises TlkerasError where ONNX Runtime gives other embeddings than Keras."""
+        from tlkeras.features.engines.onnxruntime import onnxruntime_engine
+
+        pixels = patches(2, self.spec.size_px)
+        expected = np.asarray(self.model(pixels, training=False))
+        try:
+            found = onnxruntime_engine(file)(pixels)
+        except MissingExtraError:
+            return  # nobody here runs the file either
+        apart = float(np.abs(found - expected).max() / np.abs(expected).max())
+        if not apart <= TOLERANCE:
+            raise TlkerasError(f"ONNX Runtime's embeddings differ by {apart:.2g} from Keras'")
+
+    def release(self) -> None:
+        """Forget the Keras model, because its layers are to be trained; it is built anew."""
+        self._model = None
+
+
+def patches(count: int, size_px: int) -> np.ndarray:
+    """(count, size_px, size_px, 3) float32: patches of colour, no two pictures alike."""
+    coarse = np.random.default_rng(0).uniform(0, 255, (count, 8, 8, 3)).astype("float32")
+    side = -(-size_px // 8)
+    return coarse.repeat(side, 1).repeat(side, 2)[:, :size_px, :size_px]
+
+
+def _folder() -> Path:
+    return cache_folder() / "backbones"
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether the folder's files are as they were written; marks it as used."""
+    try:
+        hashes = json.loads((folder / HASHES).read_text())
+        whole = all(sha256(folder / name) == hashes[name] for name in hashes)
+        os.utime(folder)
+    except (OSError, ValueError, TypeError, AttributeError):
+        return False
+    if not whole:
+        logger.warning("%s was damaged and is written again", folder)
+        shutil.rmtree(folder, ignore_errors=True)
+    return whole
+
+
+def _forget_oldest(folder: Path) -> None:
+    kept = [path for path in folder.iterdir() if (path / HASHES).exists()]
+    kept.sort(key=lambda path: path.stat().st_mtime)
+    for path in kept[: max(0, len(kept) - MOST_KEPT)]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+class _Known:
+    """The fingerprint of a backbone that was built before, by its identity."""
+
+    def __init__(self, identity: str) -> None:
+        name = hashlib.sha256(identity.encode()).hexdigest()[:32]
+        self.path = _folder() / "known" / f"{name}.json"
+        self.identity = identity
+
+    def read(self) -> str | None:
+        try:
+            said = json.loads(self.path.read_text(encoding="utf-8"))
+            return str(said["fingerprint"]) if said["identity"] == self.identity else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def write(self, fingerprint: str) -> None:
+        said = {"identity": self.identity, "fingerprint": fingerprint}
+        try:
+            write_bytes(self.path, json.dumps(said).encode())
+        except OSError as error:
+            logger.info("%s can't be written: %s", self.path, error)
