@@ -77,16 +77,16 @@ def by_tlkeras(folder: Path) -> Answer:
 
 
 def by_onnxruntime(folder: Path) -> Answer:
-    from tlkeras.features.engines.hardware import cores
     from tlkeras.features.engines.onnxruntime import onnxruntime_engine
+    from tlkeras.threads import cores
 
     engine = onnxruntime_engine(folder / "run" / "model.onnx", streams=1, threads=cores())
     return lambda file: int(engine(pixels_of(file)).argmax())
 
 
 def by_openvino(folder: Path) -> Answer:
-    from tlkeras.features.engines.hardware import cores
     from tlkeras.features.engines.openvino import openvino_engine
+    from tlkeras.threads import cores
 
     file = folder / "run" / "model.onnx"
     engine = openvino_engine(file, streams=1, threads=cores(), batch=1)

@@ -52,7 +52,7 @@ def bundle(tiny_model: "keras.Model") -> Bundle:
 def make_bundle(model: "keras.Model") -> Bundle:
     parts = ("train", "train", "validation", "test")
     return Bundle(
-        network=Tuned(model, size_px=32, batch_size=4),
+        network=Tuned(model, size_px=32),
         class_names=CLASSES,
         backbone={
             "name": "tiny_[net]",

@@ -2,8 +2,6 @@ import hashlib
 import logging
 import os
 import sqlite3
-import threading
-import time
 
 import numpy as np
 import pytest
@@ -14,7 +12,7 @@ from tlkeras.cache import cache_folder
 from tlkeras.data.decode import decode_bytes
 from tlkeras.data.duplicates import clusters, difference_hash, thumbnail
 from tlkeras.data.picture import SetAside
-from tlkeras.data.scan import in_order, scan
+from tlkeras.data.scan import scan
 
 
 @pytest.fixture
@@ -175,32 +173,3 @@ def test_long_scan_reports_how_far_it_is(paths, monkeypatch, caplog):
     with caplog.at_level(logging.INFO, logger="tlkeras.data.scan"):
         scan(paths, paths)
     assert "read 5 of 5 pictures" in caplog.messages
-
-
-def test_results_come_in_order_whatever_finishes_first():
-    def slow(number):
-        time.sleep(0.02 if number % 2 else 0)
-        return number
-
-    assert list(in_order(slow, range(20), ahead=8)) == list(range(20))
-
-
-def test_work_ahead_is_bounded():
-    started = []
-    results = in_order(lambda n: started.append(n) or n, range(100), ahead=6)
-    next(results)
-    time.sleep(0.05)
-    assert len(started) <= 6
-    results.close()
-
-
-def test_threads_end_when_the_consumer_stops():
-    results = in_order(lambda n: n, range(1000), ahead=4)
-    next(results)
-    results.close()
-    assert not [t for t in threading.enumerate() if t.name.startswith("tlkeras-read")]
-
-
-def test_error_of_the_function_reaches_the_consumer():
-    with pytest.raises(ZeroDivisionError):
-        list(in_order(lambda n: 1 // n, [1, 0], ahead=2))

@@ -16,7 +16,7 @@ from tlkeras.data.augment import Augmentation
 from tlkeras.data.decode import decode
 from tlkeras.data.picture import Picture
 from tlkeras.errors import BackboneError, DecodeError
-from tlkeras.features.extract import Extractor, View, in_order
+from tlkeras.features.extract import Extractor, View
 
 WEIGHTS = np.random.default_rng(3).normal(0, 0.01, (24 * 24 * 3, 6)).astype("float32")
 
@@ -109,24 +109,6 @@ def test_last_pictures_are_shared_among_the_streams(pictures: Sequence[Picture])
     engine = Matrix(streams=2, batch=7)
     extractor(engine)(pictures[:20])
     assert sorted(engine.calls) == [3, 3, 7, 7]
-
-
-def test_results_come_in_order_however_long_each_takes() -> None:
-    def slow(item: int) -> int:
-        time.sleep(0.02 if item % 3 == 0 else 0.001)
-        return item
-
-    assert list(in_order(slow, range(20), threads=4)) == list(range(20))
-
-
-def test_work_is_bounded_ahead_of_the_consumer() -> None:
-    begun: list[int] = []
-    results = in_order(lambda item: begun.append(item) or item, range(1000), threads=2)
-    next(results)
-    time.sleep(0.05)
-    assert len(begun) <= 6
-    results.close()
-    assert len(begun) <= 6
 
 
 def test_known_pictures_need_no_engine(pictures: Sequence[Picture]) -> None:

@@ -13,8 +13,8 @@ from tlkeras.data.augment import Augmentation
 from tlkeras.data.augment import augment as vary
 from tlkeras.data.decode import Source, decode_source
 from tlkeras.data.resize import resize
-from tlkeras.data.scan import in_order, workers
 from tlkeras.errors import DecodeError
+from tlkeras.threads import cores, in_order
 
 # A JPEG may be reduced as it is decoded while each side stays this many times what is wanted.
 # Mean distance to the full decode, in grey levels, measured on photographs of 0.05 to 0.5
@@ -65,7 +65,7 @@ def pixel_batches(
     indices: list[int] = []
     pixels: list[np.ndarray] = []
     # About two batches ahead, so that memory does not grow with the number of pictures.
-    ahead = 2 * batch_size + 2 * workers()
+    ahead = 2 * batch_size + 2 * cores()
     for index, loaded in enumerate(in_order(load, range(len(sources)), ahead=ahead)):
         if isinstance(loaded, DecodeError):
             if on_error is None:

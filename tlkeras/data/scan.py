@@ -7,11 +7,8 @@ the second time; where that file cannot be used, the pass just takes its time.
 
 import hashlib
 import logging
-import os
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,8 +21,9 @@ from tlkeras.data.columns.records import RECORD, Scanned, ScanRecord
 from tlkeras.data.decode import Decoded, Source, array_to_rgb, decode_bytes, read_file
 from tlkeras.data.duplicates.small import LEAST_SIDE_PX, small_versions
 from tlkeras.errors import DecodeError
+from tlkeras.threads import cores, in_order
 
-__all__ = ["ScanRecord", "Scanned", "in_order", "scan", "workers"]
+__all__ = ["ScanRecord", "Scanned", "scan"]
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +70,7 @@ def _read_all(sources: Sequence[Source], scanned: Scanned, kept: KeptRecords) ->
 
     starts = range(0, len(unknown), _AT_A_TIME)
     done = 0
-    for block in in_order(read, starts, ahead=4 * workers()):
+    for block in in_order(read, starts, ahead=4 * cores()):
         scanned.put(block.rows, block.records)
         scanned.reasons.update(block.reasons)
         settled = [at for at, key in enumerate(block.keys) if key and began - key[2] > _SETTLED_NS]
@@ -83,35 +81,6 @@ def _read_all(sources: Sequence[Source], scanned: Scanned, kept: KeptRecords) ->
         if time.monotonic() - reported > _SECONDS_BETWEEN_LINES:
             reported = time.monotonic()
             log.info("read %s of %s pictures", f"{done:,}", f"{len(unknown):,}")
-
-
-def in_order(
-    function: Callable[[Item], Result], items: Iterable[Item], *, ahead: int
-) -> Iterator[Result]:
-    """`function` of each item, computed by threads at most `ahead` items early, in order.
-
-    >>> list(in_order(abs, [-3, 2, -1], ahead=2))
-    [3, 2, 1]
-    """
-    pool = ThreadPoolExecutor(workers(), thread_name_prefix="tlkeras-read")
-    pending: deque[Future[Result]] = deque()
-    try:
-        for item in items:
-            pending.append(pool.submit(function, item))
-            if len(pending) >= ahead:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
-    finally:
-        # Reached too when the consumer stops early or presses Ctrl-C: nothing more is started.
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def workers() -> int:
-    """Number of threads that decode: the processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class _Block:

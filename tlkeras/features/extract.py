@@ -8,12 +8,9 @@ stream 2:  read 8 pictures ─ engine ─ read 8 ─ engine ─ …      waiting
 """
 
 import hashlib
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import astuple, dataclass
-from itertools import tee
 from typing import TYPE_CHECKING, Protocol, TypeVar, overload
 
 import numpy as np
@@ -22,11 +19,11 @@ from tlkeras.cache import cache_folder
 from tlkeras.data.augment import Augmentation
 from tlkeras.data.picture import Picture
 from tlkeras.data.pipeline import load_pixels
-from tlkeras.data.scan import workers
 from tlkeras.errors import BackboneError
 from tlkeras.features.chunk import KEY_BYTES
 from tlkeras.features.features import Features, Ids
 from tlkeras.features.store import FeatureStore
+from tlkeras.features.streams import through
 from tlkeras.features.table import Table
 from tlkeras.progress import Progress, silent
 
@@ -129,19 +126,14 @@ class Extractor:
         if self._engine is None:
             self._engine = self._choose(Some(pictures, missing))
         engine = self._engine
-        pieces, waiting = tee(_pieces(missing, engine.batch, engine.streams))
 
-        def read(rows: np.ndarray) -> np.ndarray:
+        def read(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             pixels = np.empty((len(rows), self.size_px, self.size_px, 3), np.float32)
             for place, row in enumerate(rows.tolist()):
                 pixels[place] = _pixels(pictures[row], self.size_px, view)
-            return pixels
+            return rows, pixels
 
-        if engine.streams > 1:
-            answers = in_order(lambda rows: engine(read(rows)), pieces, threads=engine.streams)
-        else:  # it uses all cores by itself, so the pictures are read ahead of it
-            answers = map(engine, in_order(read, pieces, threads=workers()))
-        for rows, vectors in zip(waiting, answers, strict=True):
+        for rows, vectors in through(engine, missing, read):
             if vectors.shape != (len(rows), self.width):
                 raise BackboneError(
                     f"{len(rows)} embeddings of {self.width} values were expected of the engine "
@@ -170,29 +162,6 @@ class Some(Sequence[Picture]):
         return len(self._rows)
 
 
-def in_order(
-    function: Callable[[Item], Result], items: Iterable[Item], *, threads: int
-) -> Iterator[Result]:
-    """`function` of each item, computed by `threads` a few items ahead, in order.
-
-    >>> list(in_order(abs, [-3, 2, -1], threads=2))
-    [3, 2, 1]
-    """
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="tlkeras-embed")
-    pending: deque[Future[Result]] = deque()
-    try:
-        for item in items:
-            pending.append(pool.submit(function, item))
-            # One more each is waiting than is worked on, so that no thread ever waits for work.
-            if len(pending) > 2 * threads:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
-    finally:
-        # Reached too when the consumer stops early or presses Ctrl-C: nothing more is started.
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
 def _columns(
     pictures: Sequence[Picture], size_px: int, view: View | None
 ) -> tuple[np.ndarray, Ids, np.ndarray]:
@@ -207,15 +176,6 @@ def _columns(
         text = f"{picture.sha256}{look}".encode()
         keys[row] = hashlib.blake2b(text, digest_size=KEY_BYTES).digest()
     return labels, Ids(contents), keys
-
-
-def _pieces(rows: np.ndarray, batch: int, streams: int) -> Iterator[np.ndarray]:
-    """The rows in pieces of `batch`; the last ones smaller, so that all streams end together."""
-    share = batch * streams
-    whole = len(rows) // share * share
-    for start in range(0, whole, batch):
-        yield rows[start : start + batch]
-    yield from (piece for piece in np.array_split(rows[whole:], streams) if len(piece))
 
 
 def _pixels(picture: Picture, size_px: int, view: View | None) -> np.ndarray:

@@ -9,10 +9,10 @@ import numpy as np
 
 from tlkeras.data.decode import Source, decode, read_file
 from tlkeras.data.picture import Picture
-from tlkeras.data.pipeline import pixel_batches
 from tlkeras.data.sources import gather
 from tlkeras.errors import DecodeError
 from tlkeras.progress import Progress, silent
+from tlkeras.tasks.network.answering import answer
 from tlkeras.tasks.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ SERVED_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
 def predict(
     fitted: "Fitted",
     pictures: Source | Iterable[Source],
-    batch_size: int,
     progress: Progress = silent,
     *,
     exact: bool = False,
@@ -37,22 +36,14 @@ def predict(
     With `exact`, large JPEGs are decoded in full, as the served graph does.
     """
     sources = gather(pictures)
-    size_px, class_names = fitted.spec.size_px, fitted.class_names
-    table = np.full((len(sources), len(class_names)), np.nan, "float32")
     unreadable: dict[int, str] = {}
 
     def note(index: int, error: DecodeError) -> None:
         unreadable[index] = error.reason
 
-    done = 0
-    for batch in pixel_batches(
-        sources, (size_px, size_px), batch_size=batch_size, on_error=note, exact=exact
-    ):
-        table[batch.index] = fitted.network.forward(batch.pixels)
-        done += len(batch.index)
-        progress("predicting", done + len(unreadable), len(sources))
+    table = answer(fitted.network, sources, note, progress, exact=exact)
     names = tuple(_name(source, index) for index, source in enumerate(sources))
-    return Predictions(names, table, class_names, unreadable)
+    return Predictions(names, table, fitted.class_names, dict(sorted(unreadable.items())))
 
 
 def thumbnails(pictures: Sequence[Picture]) -> Callable[[int], bytes | None]:
@@ -73,7 +64,7 @@ def thumbnails(pictures: Sequence[Picture]) -> Callable[[int], bytes | None]:
     return thumbnail
 
 
-def export(bundle: "Bundle", fitted: "Fitted", path: Path, batch_size: int) -> Path:
+def export(bundle: "Bundle", fitted: "Fitted", path: Path) -> Path:
     """The verified SavedModel; its answers are held against `predict` on real pictures.
 
     The pictures are those of the test part (else the training part) that are still where the
@@ -82,7 +73,7 @@ def export(bundle: "Bundle", fitted: "Fitted", path: Path, batch_size: int) -> P
     from tlkeras.export.savedmodel import export as export_savedmodel
 
     def probabilities(files: list[bytes]) -> np.ndarray:
-        return predict(fitted, files, batch_size, exact=True).probabilities
+        return predict(fitted, files, exact=True).probabilities
 
     return export_savedmodel(bundle, path, _pictures_at_hand(fitted), probabilities)
 

@@ -133,7 +133,7 @@ def tune_backbone(
     if tuned.better:
         fitted.fine_tuned = True
         fitted.validation = tuned.best
-        fitted.network = forms.Tuned(model, size_px, recipe.batch_size)
+        fitted.network = forms.Tuned(model, size_px)
     return tuned
 
 

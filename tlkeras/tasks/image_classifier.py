@@ -189,7 +189,7 @@ class ImageClassifier:
         """
         fitted = self._trained()
         with _showing(progress) as show:
-            return answers.predict(fitted, pictures, self.recipe.batch_size, show)
+            return answers.predict(fitted, pictures, show)
 
     def save(self, folder: str | Path) -> Path:
         """The run folder: model, labels, recipe, metrics, history, manifest, card.
@@ -227,7 +227,7 @@ class ImageClassifier:
         """
         fitted = self._trained()
         bundle = run_folder.to_bundle(fitted, self.source, self.head, self.recipe)
-        return answers.export(bundle, fitted, Path(path), self.recipe.batch_size)
+        return answers.export(bundle, fitted, Path(path))
 
     @property
     def model(self) -> "keras.Model":

@@ -82,7 +82,7 @@ def load(folder: Path) -> tuple[Fitted, BackboneSource, HeadKind, Recipe]:
     )
     recipe = Recipe.from_dict(bundle.recipe)
     fitted = Fitted(
-        network=InFolder(cast(Stored, bundle.network), spec.size_px, recipe.batch_size),
+        network=InFolder(cast(Stored, bundle.network), spec.size_px),
         spec=spec,
         class_names=bundle.class_names,
         validation=Judged(decided["accuracy"], decided["loss"]),

@@ -62,25 +62,3 @@ def test_a_system_that_tells_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert hardware.processor_name() == "unknown"
     assert hardware.units() == ()
     assert not hardware.has_bfloat16()
-
-
-@pytest.mark.parametrize(
-    ("quota", "expected"),
-    [("200000 100000", 2), ("150000 100000", 2), ("50000 100000", 1), ("max 100000", 8), ("", 8)],
-)
-def test_a_container_may_use_fewer_cores_than_there_are(
-    quota: str, expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "cpu.max").write_text(quota)
-    monkeypatch.setattr(hardware, "_QUOTA", tmp_path / "cpu.max")
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)), raising=False)
-
-    assert hardware.cores() == expected
-
-
-def test_a_system_without_affinity(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(hardware, "_QUOTA", tmp_path / "none")
-    monkeypatch.delattr("os.sched_getaffinity", raising=False)
-    monkeypatch.setattr("os.cpu_count", lambda: 3)
-
-    assert hardware.cores() == 3

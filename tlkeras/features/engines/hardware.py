@@ -1,14 +1,13 @@
 """The machine that engines run on: its processor, the cores this process may use, its units."""
 
-import math
-import os
 import platform
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from tlkeras.threads import cores
+
 _CPUINFO = Path("/proc/cpuinfo")
-_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 # Flags that decide how fast a network runs, by Linux's names on x86 and Arm.
 _X86 = {"avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "avx512_fp16"}
@@ -52,19 +51,6 @@ def processor_name() -> str:
     return name or platform.machine() or "unknown"
 
 
-def cores() -> int:
-    """How many cores this process may use: by its affinity, and by its container's quota.
-
-    >>> cores() >= 1
-    True
-    """
-    if hasattr(os, "sched_getaffinity"):
-        allowed = len(os.sched_getaffinity(0))
-    else:
-        allowed = os.cpu_count() or 1
-    return max(1, min(allowed, _quota()))
-
-
 def units() -> tuple[str, ...]:
     """Vector and matrix units of the processor by Linux's names; empty where not told.
 
@@ -87,15 +73,6 @@ def has_bfloat16() -> bool:
     True
     """
     return bool(_BFLOAT16 & set(units()))
-
-
-def _quota() -> int:
-    """Cores that the container's quota amounts to, rounded up."""
-    try:
-        share, period = _QUOTA.read_text().split()
-        return math.ceil(int(share) / int(period))
-    except (OSError, ValueError, ZeroDivisionError):  # no container, or "max"
-        return 1 << 16
 
 
 @lru_cache(maxsize=1)

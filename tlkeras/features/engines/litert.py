@@ -9,8 +9,8 @@ import numpy as np
 
 from tlkeras.errors import MissingExtraError
 from tlkeras.features.engines.engine import BATCH, Precision, in_batches
-from tlkeras.features.engines.hardware import cores
 from tlkeras.features.engines.pool import Pool
+from tlkeras.threads import cores
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from tlkeras.features.engines.hardware import Hardware, hardware
 logger = logging.getLogger(__name__)
 
 _FORMAT = 1
+_MOST_BYTES = 16_384
 _PACKAGES = ("tensorflow", "onnxruntime", "openvino", "ai-edge-litert")
 
 
@@ -73,7 +74,11 @@ def remembered(folder: Path, key: str) -> Choice | None:
         engine = candidates[choice.name]() if choice else None
     """
     try:
-        return _read(json.loads(_file(folder, key).read_text(encoding="utf-8")), key)
+        content = _file(folder, key).read_bytes()
+        # json crashes on deep nesting once another package has raised the recursion limit.
+        if len(content) > _MOST_BYTES:
+            raise ValueError(f"{len(content):,} bytes are too many")
+        return _read(json.loads(content), key)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:

@@ -9,7 +9,7 @@ import numpy as np
 
 from tlkeras.errors import MissingExtraError
 from tlkeras.features.engines.engine import BATCH, Precision, in_batches
-from tlkeras.features.engines.hardware import cores
+from tlkeras.threads import cores
 
 _ONLY_ERRORS = 4  # it writes warnings straight to the terminal
 

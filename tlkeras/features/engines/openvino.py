@@ -10,8 +10,8 @@ import numpy as np
 
 from tlkeras.errors import BackboneError, MissingExtraError
 from tlkeras.features.engines.engine import BATCH, in_batches
-from tlkeras.features.engines.hardware import cores
 from tlkeras.features.engines.pool import Pool
+from tlkeras.threads import cores
 
 _HINTS = {"float32": "f32", "bfloat16": "bf16"}
 

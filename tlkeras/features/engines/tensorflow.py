@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tlkeras.features.engines.engine import BATCH, Precision, Run, in_batches
-from tlkeras.features.engines.hardware import cores
 from tlkeras.features.engines.trunk import trunk
+from tlkeras.threads import cores
 
 if TYPE_CHECKING:
     import keras

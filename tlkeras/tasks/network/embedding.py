@@ -5,7 +5,7 @@ remembered by backbone, processor and versions; a later process then needs no Te
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -28,6 +28,7 @@ from tlkeras.training.recipe import Recipe
 
 logger = logging.getLogger(__name__)
 
+Sample = Callable[[], np.ndarray]
 PICTURES_TO_TRY = 16
 ABLE: Mapping[Precision, tuple[str, ...]] = {
     "float32": ("tensorflow", "onnxruntime", "openvino"),
@@ -81,22 +82,20 @@ class Embedding:
         """Pictures that went through the backbone."""
         return self._extract.passes
 
-    def engine_for(self, pixels: np.ndarray) -> Engine:
-        """The engine, chosen with these pixels (m, size_px, size_px, 3) if it is not yet."""
+    def engine(self, count: int, sample: Sample) -> Engine:
+        """The engine for `count` pictures; with `sample`, pixels of some, engines are tried."""
         if self._engine is None:
-            self._engine = self._at_once(len(pixels)) or self._tried(pixels)
+            self._engine = self._at_once(count) or self._tried(sample())
         return self._engine
 
     def _choose(self, pictures: Sequence[Picture]) -> Engine:
-        if self._engine is None:
-            self._engine = self._at_once(len(pictures))
-        if self._engine is None:
+        def sample() -> np.ndarray:
             side = self.frozen.spec.size_px
             step = max(1, len(pictures) // PICTURES_TO_TRY)
             shown = pictures[::step][:PICTURES_TO_TRY]
-            pixels = [load_pixels(picture.source, (side, side)) for picture in shown]
-            self._engine = self._tried(np.stack(pixels))
-        return self._engine
+            return np.stack([load_pixels(picture.source, (side, side)) for picture in shown])
+
+        return self.engine(len(pictures), sample)
 
     def _at_once(self, count: int) -> Engine | None:
         """An engine that needs no trial, for that many pictures: a loaded or a remembered one."""

@@ -18,16 +18,19 @@ import numpy as np
 from tlkeras.bundle.network import Network, check_classifier, write_model
 from tlkeras.bundle.read import Stored
 from tlkeras.bundle.splice import splice
+from tlkeras.data.decode import Source
 from tlkeras.data.picture import Picture
-from tlkeras.data.pipeline import pixel_batches
 from tlkeras.errors import BundleError, TlkerasError
-from tlkeras.features.engines.tensorflow import compiled
+from tlkeras.features.engines.engine import Engine
+from tlkeras.features.engines.tensorflow import TensorFlowEngine, compiled
 from tlkeras.heads.affine import AffineHead
 from tlkeras.heads.head import FittedHead
 from tlkeras.progress import Progress, silent
+from tlkeras.tasks.network.answering import Answering, Sample, WithHead, answer
 from tlkeras.tasks.network.assembly import backbone_of, join
 from tlkeras.tasks.network.embedding import Embedding
 from tlkeras.tasks.network.frozen import KERAS, ONNX, patches
+from tlkeras.threads import cores
 
 if TYPE_CHECKING:
     import keras
@@ -38,11 +41,11 @@ TOLERANCE = 1e-4
 """Largest difference of a probability between a run folder's ONNX file and its parts."""
 
 
-class Classifying(Network, Protocol):
+class Classifying(Network, Answering, Protocol):
     """A network that answers."""
 
-    def forward(self, pixels: np.ndarray) -> np.ndarray:
-        """Probabilities (m, classes) for pixels (m, size_px, size_px, 3) float32."""
+    def engine(self, count: int, sample: Sample) -> Engine:
+        """Pixels → probabilities; see `answering.Answering`."""
 
     def score(self, pictures: Sequence[Picture], progress: Progress = silent) -> np.ndarray:
         """Probabilities (n, classes) of labelled pictures, in order."""
@@ -55,6 +58,7 @@ class OnBackbone:
         self.embedding = embedding
         self.head = head
         self.classes = int(head.validation.shape[1])
+        self.size_px = embedding.frozen.spec.size_px
 
     @cached_property
     def model(self) -> "keras.Model":
@@ -66,9 +70,9 @@ class OnBackbone:
         """Of the backbone."""
         return self.embedding.frozen.fingerprint
 
-    def forward(self, pixels: np.ndarray) -> np.ndarray:
-        """Probabilities (m, classes) for pixels (m, size_px, size_px, 3) float32."""
-        return self.head.probabilities(self.embedding.engine_for(pixels)(pixels))
+    def engine(self, count: int, sample: Sample) -> Engine:
+        """Pixels (m, size_px, size_px, 3) → probabilities (m, classes)."""
+        return WithHead(self.embedding.engine(count, sample), self.head)
 
     def score(self, pictures: Sequence[Picture], progress: Progress = silent) -> np.ndarray:
         """Probabilities (n, classes) of pictures; those embedded before cost nothing."""
@@ -90,35 +94,33 @@ class OnBackbone:
 
         files, head = self.embedding.frozen.files, self.head
         if files is None or not isinstance(head, AffineHead):
-            return _written(lambda: write_checked(self.model, self._size_px, path))
+            return _written(lambda: write_checked(self.model, self.size_px, path))
         backbone = files / ONNX
 
         def write() -> None:
             with_head(backbone, head.affines, path)
-            pixels = patches(3, self._size_px)
+            pixels = patches(3, self.size_px)
             _compare(path, pixels, head.probabilities(onnxruntime_engine(backbone)(pixels)))
 
         return _written(write)
-
-    @property
-    def _size_px(self) -> int:
-        return self.embedding.frozen.spec.size_px
 
 
 class Tuned:
     """A Keras model whose backbone was trained too."""
 
-    def __init__(self, model: "keras.Model", size_px: int, batch_size: int) -> None:
+    def __init__(self, model: "keras.Model", size_px: int) -> None:
         check_classifier(model)
         self.model = model
         self.size_px = size_px
-        self.batch_size = batch_size
         self.classes = int(model.output_shape[-1])
 
     @cached_property
-    def forward(self) -> Callable[[np.ndarray], np.ndarray]:
-        """Probabilities (m, classes) for pixels (m, size_px, size_px, 3); compiled once."""
-        return compiled(self.model, self.size_px)
+    def _engine(self) -> Engine:
+        return TensorFlowEngine(compiled(self.model, self.size_px), streams=cores())
+
+    def engine(self, count: int, sample: Sample) -> Engine:
+        """Pixels (m, size_px, size_px, 3) → probabilities (m, classes); compiled once."""
+        return self._engine
 
     @property
     def fingerprint(self) -> str:
@@ -129,7 +131,7 @@ class Tuned:
 
     def score(self, pictures: Sequence[Picture], progress: Progress = silent) -> np.ndarray:
         """Probabilities (n, classes) of pictures, each passed through the model."""
-        return _score(self, self.size_px, self.batch_size, pictures, progress)
+        return answer(self, _sources(pictures), None, progress)
 
     def write_keras(self, path: Path) -> None:
         """Writes the model."""
@@ -143,10 +145,9 @@ class Tuned:
 class InFolder:
     """A run folder's network: ONNX Runtime answers where it can, else the Keras model."""
 
-    def __init__(self, stored: Stored, size_px: int, batch_size: int) -> None:
+    def __init__(self, stored: Stored, size_px: int) -> None:
         self.stored = stored
         self.size_px = size_px
-        self.batch_size = batch_size
         self.classes = stored.classes
         self.fingerprint = stored.fingerprint
         self.write_keras = stored.write_keras
@@ -158,8 +159,7 @@ class InFolder:
         return self.stored.model
 
     @cached_property
-    def forward(self) -> Callable[[np.ndarray], np.ndarray]:
-        """Probabilities (m, classes) for pixels (m, size_px, size_px, 3) float32."""
+    def _engine(self) -> Engine:
         from tlkeras.features.engines.onnxruntime import onnxruntime_engine
 
         file = self.stored.onnx
@@ -168,11 +168,15 @@ class InFolder:
                 return onnxruntime_engine(file)
             except Exception as error:  # not installed, or of a version that refuses the file
                 logger.info("%s is not used: %s", file, error)
-        return compiled(self.model, self.size_px)
+        return TensorFlowEngine(compiled(self.model, self.size_px), streams=cores())
+
+    def engine(self, count: int, sample: Sample) -> Engine:
+        """Pixels (m, size_px, size_px, 3) → probabilities (m, classes)."""
+        return self._engine
 
     def score(self, pictures: Sequence[Picture], progress: Progress = silent) -> np.ndarray:
         """Probabilities (n, classes) of pictures, each passed through the network."""
-        return _score(self, self.size_px, self.batch_size, pictures, progress)
+        return answer(self, _sources(pictures), None, progress)
 
 
 def write_checked(model: "keras.Model", size_px: int, path: Path) -> None:
@@ -188,21 +192,8 @@ def write_checked(model: "keras.Model", size_px: int, path: Path) -> None:
     _compare(path, pixels, np.asarray(model(pixels, training=False)))
 
 
-def _score(
-    network: "Tuned | InFolder",
-    size_px: int,
-    batch_size: int,
-    pictures: Sequence[Picture],
-    progress: Progress,
-) -> np.ndarray:
-    table = np.empty((len(pictures), network.classes), "float32")
-    sources = [picture.source for picture in pictures]
-    done = 0
-    for batch in pixel_batches(sources, (size_px, size_px), batch_size=batch_size):
-        table[batch.index] = network.forward(batch.pixels)
-        done += len(batch.index)
-        progress("embedding", done, len(pictures))
-    return table
+def _sources(pictures: Sequence[Picture]) -> list[Source]:
+    return [picture.source for picture in pictures]
 
 
 def _written(write: Callable[[], None]) -> bool:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tlkeras.export.onnx_files import write_onnx
-from tlkeras.features.engines.hardware import cores
 from tlkeras.features.engines.onnxruntime import onnx_session
+from tlkeras.threads import cores
 
 if TYPE_CHECKING:
     import keras
