@@ -52,7 +52,7 @@ def cats_dogs(data: Path, seed: int) -> tl.ImageFolder:
 
 def scikit_learn(classifier: tl.ImageClassifier, folder: tl.ImageFolder) -> float:
     """Test accuracy of StandardScaler + LogisticRegression on the same features."""
-    extract = classifier._fitted.extractor(classifier.recipe)
+    extract = classifier._fitted.network.embedding
     train = extract([*folder.train.pictures, *folder.validation.pictures])
     test = extract(folder.test.pictures)
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000))

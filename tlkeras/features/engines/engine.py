@@ -14,7 +14,7 @@ Precision = Literal["float32", "bfloat16", "int8"]
 Run = Callable[[np.ndarray], np.ndarray]
 
 # Larger batches are no faster on a processor and fall out of its cache.
-BATCH = 8
+BATCH = 4
 
 
 class Engine(Protocol):

@@ -9,7 +9,7 @@ from tlkeras.data.picture import Picture
 from tlkeras.heads.head import FittedHead
 from tlkeras.tasks.network.embedding import Embedding
 
-PICTURES = 128
+PICTURES = 64
 MOST_CHANGED = 0.02
 
 
@@ -46,7 +46,7 @@ def compare(
 ) -> Agreement:
     """What the head, trained on `low`'s training rows, says of validation pictures by both.
 
-    At most 128 pictures spread over the part are embedded again in float32.
+    At most 64 pictures spread over the part are embedded again in float32.
     """
     step = max(1, -(-len(validation) // PICTURES))
     shown = list(validation)[::step]

@@ -19,7 +19,6 @@ from tlkeras.errors import BackboneError, TlkerasError
 from tlkeras.features.engines.choice import Choice, choose
 from tlkeras.features.engines.engine import Engine, Precision
 from tlkeras.features.engines.memory import remember, remembered, trial_key
-from tlkeras.features.engines.tensorflow import compiled
 from tlkeras.features.extract import Extractor, View
 from tlkeras.features.features import Features
 from tlkeras.progress import Progress, silent
@@ -36,8 +35,9 @@ ABLE: Mapping[Precision, tuple[str, ...]] = {
     "int8": (),
 }
 """Engines by what they can compute in, fastest to start first."""
-HANDICAPS = {"tensorflow": 1.5}
-"""It takes seconds and half a gigabyte at every start, which a trial does not see."""
+HANDICAPS = {"tensorflow": 1.5, "openvino": 1.15}
+"""What a trial does not see: TensorFlow takes seconds and half a gigabyte at every start, OpenVINO
+0.3 s, as long as a hundred pictures."""
 FEW = 64  # for so few pictures a loaded TensorFlow is done before a trial would be
 
 
@@ -100,7 +100,7 @@ class Embedding:
     def _at_once(self, count: int) -> Engine | None:
         """An engine that needs no trial, for that many pictures: a loaded or a remembered one."""
         automatic = self.recipe.engine == "auto" and self.precision == "float32"
-        if automatic and count < FEW and self.frozen.is_built:
+        if automatic and count < FEW and self.frozen.is_built and self.frozen.files is None:
             return self._make("tensorflow")
         return self._remembered()
 
@@ -127,8 +127,12 @@ class Embedding:
             self.lines.append(f"only TensorFlow embeds the pictures: {error}")
             logger.info("%s", self.lines[-1])
             names = [name for name in names if name == "tensorflow"]
-        candidates = {name: partial(self._make, name) for name in names}
-        reference = compiled(self.frozen.model, self.frozen.spec.size_px)
+        reference = self._make("tensorflow")
+        candidates: dict[str, Callable[[], Engine]] = {
+            name: partial(self._make, name) for name in names
+        }
+        if "tensorflow" in candidates:
+            candidates["tensorflow"] = lambda: reference
         choice = choose(candidates, pixels, reference, handicaps=HANDICAPS)
         remember(_folder(), self._key(), choice)
         self._note(choice)
