@@ -11,7 +11,7 @@ from typing import Literal, Self
 from tlkeras.data.augment import Augmentation
 from tlkeras.errors import RecipeError
 
-ENGINES = ("auto", "tensorflow", "onnxruntime", "openvino")
+ENGINES = ("auto", "tensorflow", "onnxruntime", "openvino", "litert")
 PRECISIONS = ("float32", "bfloat16")
 STRENGTHS = tuple(10.0**power for power in (-5, -4, -3.5, -3, -2.5, -2, -1.5, -1, -0.5, 0))
 
@@ -29,8 +29,8 @@ class Recipe:
         dropout: share of hidden units dropped while the "mlp" head trains.
         head_epochs: most epochs of a head that is not linear.
         head_learning_rate: Adam's rate for such a head.
-        engine: what embeds pictures: "tensorflow", "onnxruntime", "openvino", or "auto" for the
-            fastest of those installed, measured on the backbone and this machine.
+        engine: what embeds pictures: "tensorflow", "onnxruntime", "openvino", "litert", or "auto"
+            for the fastest of the first three, measured on the backbone and this machine.
         precision: what it computes in: "float32", or "bfloat16" where the processor has it,
             which is kept only if the head's answers stay the same.
         views: augmented looks at each picture that the head sees beside the plain one; 0: none.
@@ -60,7 +60,7 @@ class Recipe:
     dropout: float = 0.3
     head_epochs: int = 60
     head_learning_rate: float = 1e-3
-    engine: Literal["auto", "tensorflow", "onnxruntime", "openvino"] = "auto"
+    engine: Literal["auto", "tensorflow", "onnxruntime", "openvino", "litert"] = "auto"
     precision: Literal["float32", "bfloat16"] = "float32"
     views: int = 0
     crop: tuple[float, float] = (0.6, 1.0)

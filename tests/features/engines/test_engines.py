@@ -158,7 +158,7 @@ def test_tensorflow_runs_a_model_whose_weights_cannot_become_constants(
     np.testing.assert_allclose(found, embeddings, atol=1e-4)
 
 
-def test_openvino_computes_in_float32_unless_asked(
+def test_openvino_computes_in_float32_unless_asked(  # E11
     onnx_file: Path, pictures: np.ndarray, embeddings: np.ndarray
 ) -> None:
     pytest.importorskip("openvino")
@@ -259,7 +259,9 @@ for thread in threads:
 
 
 @pytest.mark.slow
-def test_openvino_survives_two_threads_that_come_first_together(onnx_file: Path) -> None:
+def test_openvino_survives_two_threads_that_come_first_together(  # E12
+    onnx_file: Path,
+) -> None:
     pytest.importorskip("openvino")
     for _ in range(8):  # without the call that the engine makes by itself, 1 in 6 hung for ever
         words = [sys.executable, "-c", _FIRST_TOGETHER, str(onnx_file), str(SIDE)]

@@ -30,11 +30,12 @@ logger = logging.getLogger(__name__)
 Sample = Callable[[], np.ndarray]
 PICTURES_TO_TRY = 16
 ABLE: Mapping[Precision, tuple[str, ...]] = {
-    "float32": ("tensorflow", "onnxruntime", "openvino"),
+    "float32": ("tensorflow", "onnxruntime", "openvino", "litert"),
     "bfloat16": ("openvino",),
-    "int8": (),
 }
-"""Engines by what they can compute in, fastest to start first."""
+"""Engines by what they can compute in."""
+ONLY_WHEN_ASKED = ("litert",)
+"""Its file takes longer to write than a trial can win back."""
 HANDICAPS = {"tensorflow": 1.5, "openvino": 1.15}
 """What a trial does not see: TensorFlow takes seconds and half a gigabyte at every start, OpenVINO
 0.3 s, as long as a hundred pictures."""
@@ -143,7 +144,11 @@ class Embedding:
         """Engines that are allowed and have this precision."""
         able = ABLE[self.precision]
         wanted = self.recipe.engine
-        names = [name for name in able if wanted in ("auto", name)]
+        names = [
+            name
+            for name in able
+            if wanted == name or (wanted == "auto" and name not in ONLY_WHEN_ASKED)
+        ]
         if not names:
             raise BackboneError(
                 f"Of the engines, {' and '.join(able)} compute in {self.precision}. Received: "
@@ -152,6 +157,7 @@ class Embedding:
         return names
 
     def _make(self, name: str) -> Engine:
+        from tlkeras.features.engines.litert import litert_engine
         from tlkeras.features.engines.onnxruntime import onnxruntime_engine
         from tlkeras.features.engines.openvino import openvino_engine
         from tlkeras.features.engines.tensorflow import tensorflow_engine
@@ -161,6 +167,8 @@ class Embedding:
         file = self.frozen.write_files() / ONNX
         if name == "onnxruntime":
             return onnxruntime_engine(file)
+        if name == "litert":
+            return litert_engine(self.frozen.litert_file())
         precision: Literal["float32", "bfloat16"] = (
             "bfloat16" if self.precision == "bfloat16" else "float32"
         )

@@ -89,7 +89,7 @@ class OnBackbone:
 
     def write_onnx(self, path: Path) -> bool:
         """Writes an ONNX file that was seen to answer as backbone and head do."""
-        from tlkeras.export.onnx_files import with_head
+        from tlkeras.export.engine_files import with_head
         from tlkeras.features.engines.onnxruntime import onnxruntime_engine
 
         files, head = self.embedding.frozen.files, self.head
@@ -185,7 +185,7 @@ def write_checked(model: "keras.Model", size_px: int, path: Path) -> None:
     Raises:
         TlkerasError: it can't be written, or answers differently.
     """
-    from tlkeras.export.onnx_files import write_onnx
+    from tlkeras.export.engine_files import write_onnx
 
     write_onnx(model, size_px, path)
     pixels = patches(3, size_px)

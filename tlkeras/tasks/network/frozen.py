@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-ONNX, KERAS, HASHES = "backbone.onnx", "backbone.keras", "sha256.json"
+ONNX, KERAS, LITERT = "backbone.onnx", "backbone.keras", "backbone.tflite"
+HASHES = "sha256.json"
 TOLERANCE = 1e-4  # of the largest embedding
 MOST_KEPT = 24  # backbones whose files stay in the cache
 
@@ -94,7 +95,7 @@ class FrozenBackbone:
         Raises:
             TlkerasError: the network can't be written as ONNX, or the cache can't be written.
         """
-        from tlkeras.export.onnx_files import write_onnx
+        from tlkeras.export.engine_files import write_onnx
 
         if self.files is not None:
             return self.files
@@ -104,8 +105,7 @@ class FrozenBackbone:
                 write_onnx(self.model, self.spec.size_px, fresh / ONNX)
                 self._compare(fresh / ONNX)
                 self.model.save(fresh / KERAS)
-                hashes = {path.name: sha256(path) for path in fresh.iterdir()}
-                (fresh / HASHES).write_text(json.dumps(hashes))
+                _write_hashes(fresh)
         except OSError as error:
             raise TlkerasError(
                 f"A backbone's files are kept in {folder}. Received: {error}. Set TLKERAS_CACHE "
@@ -114,6 +114,21 @@ class FrozenBackbone:
         _forget_oldest(_folder())
         self._files = folder
         return folder
+
+    def litert_file(self) -> Path:
+        """Its LiteRT file, written now if it is not there.
+
+        Raises:
+            TlkerasError: see `write_files`; or LiteRT has no operator for a layer.
+        """
+        from tlkeras.export.engine_files import write_litert
+
+        folder = self.write_files()
+        file = folder / LITERT
+        if not file.exists():
+            write_litert(self.model, self.spec.size_px, file)
+            _write_hashes(folder)
+        return file
 
     def _compare(self, file: Path) -> None:
         """Raises TlkerasError where ONNX Runtime gives other embeddings than Keras."""
@@ -157,6 +172,12 @@ def _is_whole(folder: Path) -> bool:
         logger.warning("%s was damaged and is written again", folder)
         shutil.rmtree(folder, ignore_errors=True)
     return whole
+
+
+def _write_hashes(folder: Path) -> None:
+    names = (ONNX, KERAS, LITERT)
+    hashes = {name: sha256(folder / name) for name in names if (folder / name).exists()}
+    write_bytes(folder / HASHES, json.dumps(hashes).encode())
 
 
 def _forget_oldest(folder: Path) -> None:

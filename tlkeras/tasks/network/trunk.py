@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tlkeras.export.onnx_files import write_onnx
+from tlkeras.export.engine_files import write_onnx
 from tlkeras.features.engines.onnxruntime import onnx_session
 from tlkeras.threads import cores
 

@@ -1,6 +1,7 @@
-"""ONNX files that training and predicting run on: a frozen backbone, and a head put onto one.
+"""Files that training and predicting run on: a frozen backbone's, and one with a head on it.
 
-keras.Model ──▶ backbone.onnx ─ + head, as two nodes a layer ─▶ model.onnx
+keras.Model ─┬▶ backbone.onnx ─ + head, as two nodes a layer ─▶ model.onnx
+             └▶ backbone.tflite
 """
 
 from collections.abc import Sequence
@@ -31,6 +32,21 @@ def write_onnx(model: "keras.Model", size_px: int, path: Path) -> Path:
         return converters.keras_to_onnx(trunk(model, size_px), path, fallback=False, verify=False)
     except (converters.ConversionError, ValueError, TypeError, NotImplementedError) as error:
         raise ExportError(f"{model.name} can't be written as ONNX: {error}") from error
+
+
+def write_litert(model: "keras.Model", size_px: int, path: Path) -> Path:
+    """`path`, with a LiteRT file: pixels (n, size_px, size_px, 3) float32 → what `model` gives.
+
+    Raises:
+        ExportError: a layer that LiteRT has no operator for; no file is left.
+    """
+    import converters
+    from tlkeras.features.engines.trunk import trunk
+
+    try:
+        return converters.keras_to_litert(trunk(model, size_px), path)
+    except converters.ConversionError as error:
+        raise ExportError(f"{model.name} can't be written for LiteRT: {error}") from error
 
 
 def with_head(backbone: Path, head: Sequence["Affine"], target: Path) -> Path:
