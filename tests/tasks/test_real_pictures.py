@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import tlkeras as tl
@@ -19,3 +20,19 @@ def test_frozen_linear_head_reaches_its_figure_and_scikit_learns(
     accuracy = clf.evaluate(data.test).accuracy
     assert accuracy >= least
     assert scikit_learn(clf, data) <= accuracy + 0.01
+
+
+@pytest.mark.slow
+def test_no_label_changes_between_predict_and_the_saved_model(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    from tlkeras.export.verify import answers_in_fresh_process
+
+    data = clothing(shared_data, 0)
+    clf = tl.ImageClassifier(BACKBONE, weights=shared_data / WEIGHTS).fit(data)
+    served = clf.export(tmp_path / "1")
+    files = [path.read_bytes() for path in data.test.paths]
+    answers = answers_in_fresh_process(served, files)
+    predictions = clf.predict(data.test.paths)
+    assert [str(label) for label in answers["label"]] == list(predictions.labels)
+    assert np.abs(answers["probabilities"] - predictions.probabilities).max() < 1e-3
