@@ -239,7 +239,8 @@ def main() -> None:
             print(
                 f"{name}, {key}: weights {end['weights_apart']:.1e} from those of plain", flush=True
             )
-    settings = {key: str(value) for key, value in vars(options).items()}
+    told = {key: value for key, value in vars(options).items() if not isinstance(value, Path)}
+    settings = {key: str(value) for key, value in told.items()}
     document = {
         "benchmark": "fine_tune",
         "machine": machine,

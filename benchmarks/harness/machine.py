@@ -42,7 +42,7 @@ def described(pythons: Mapping[str, str] | None = None, *, peak: bool = True) ->
         **processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
         "memory_gb": memory_gb(),
-        "system": f"{platform.system()} {platform.release()}",
+        "system": platform.system(),
         "load_before": round(os.getloadavg()[0], 2),
         "commit": _answer(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]),
         "versions": {

@@ -33,7 +33,11 @@ def drawn(path: Path) -> Path | None:
     for row, name in enumerate(names):
         axes.plot(dots.get(name, []), [row] * len(dots.get(name, [])), ".", color="#1f3b4d")
         axes.annotate(
-            f" {bars[name]:.3g}", (bars[name], row), va="center", fontsize=8, annotation_clip=False
+            f"  {bars[name]:.3g}",
+            (max([bars[name], *dots.get(name, [])]), row),
+            va="center",
+            fontsize=8,
+            annotation_clip=False,
         )
     values = [value for value in bars.values() if value > 0]
     if values and max(values) / min(values) > 30:  # both ends are to be seen

@@ -20,6 +20,12 @@ UNITS = {"wall_s": "wall s", "cpu_s": "CPU s", "peak_mb": "peak MB"}
 Samples = Mapping[str, Sequence[Sample]]
 
 
+def _plain(sample: Sample) -> dict[str, object]:
+    """The sample as JSON holds it; of what was reported the figures, no paths and no reports."""
+    figures = {k: v for k, v in sample.reported.items() if isinstance(v, int | float)}
+    return {**asdict(sample), "reported": figures}
+
+
 def medians(samples: Sequence[Sample]) -> dict[str, float]:
     """Median of each measure over the runs that ended well; {} if none did."""
     good = [sample for sample in samples if not sample.failure]
@@ -67,7 +73,7 @@ def published(
                 "name": row,
                 "median": medians(found),
                 "times_less": times.get(row, {}),
-                "samples": [asdict(sample) for sample in found],
+                "samples": [_plain(sample) for sample in found],
             }
             for row, found in samples.items()
         ],
