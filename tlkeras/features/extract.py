@@ -117,6 +117,10 @@ class Extractor:
                     progress("embedding", done, len(missing))
             return Features(table.array(), labels, ids)
 
+    def release(self) -> None:
+        """Forget the engine and its memory; `choose` is asked again if one is needed."""
+        self._engine = None
+
     def _embedded(
         self, pictures: Sequence[Picture], missing: np.ndarray, view: View | None
     ) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:

@@ -105,6 +105,7 @@ def _probed(
     found = probe(embedding, train, validation, classes, head, recipe, show)
     said = list(embedding.lines)
     if embedding.precision != "float32":
+        embedding.release()  # two engines at once would hold twice the memory
         exact = Embedding(embedding.frozen, recipe, "float32")
         agreement = compare(embedding, exact, found.head, validation)
         said += [*exact.lines, str(agreement)]

@@ -78,6 +78,11 @@ class Embedding:
         """Features of the pictures, row by row in their order; each is embedded once."""
         return self._extract(pictures, view, progress)
 
+    def release(self) -> None:
+        """Forget the engine and its memory; it is started again if it is needed."""
+        self._engine = None
+        self._extract.release()
+
     @property
     def passes(self) -> int:
         """Pictures that went through the backbone."""
@@ -178,8 +183,9 @@ class Embedding:
         return trial_key(f"{self.frozen.fingerprint}-{self.precision}", self._candidates())
 
     def _note(self, choice: Choice) -> None:
-        self.lines.append(choice.line)
-        logger.info("%s", choice.line)
+        if choice.line not in self.lines:  # it may be started again
+            self.lines.append(choice.line)
+            logger.info("%s", choice.line)
 
 
 def _folder() -> Path:
