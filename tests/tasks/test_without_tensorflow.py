@@ -20,7 +20,8 @@ for name in ("tensorflow", "keras", "torch"):
 import tlkeras as tl
 folder, run, picture = sys.argv[1:]
 data = tl.ImageFolder(folder, seed=3)
-clf = tl.ImageClassifier("TinyResNet", head=HEAD, recipe=tl.Recipe(seed=3, engine="onnxruntime")).fit(data)
+recipe = tl.Recipe(seed=3, engine="onnxruntime")
+clf = tl.ImageClassifier("TinyResNet", head=HEAD, recipe=recipe).fit(data)
 report = clf.evaluate(data.test)
 clf.save(run)
 again = tl.ImageClassifier.load(run)
