@@ -12,6 +12,7 @@ import numpy as np
 from tlkeras.data.augment import Augmentation
 from tlkeras.data.augment import augment as vary
 from tlkeras.data.decode import Source, decode_source
+from tlkeras.data.picture import Picture
 from tlkeras.data.resize import resize
 from tlkeras.errors import DecodeError
 from tlkeras.threads import cores, in_order
@@ -79,6 +80,19 @@ def pixel_batches(
             indices, pixels = [], []
     if indices:
         yield Batch(np.array(indices, dtype=np.int64), np.stack(pixels))
+
+
+def some_pixels(pictures: Sequence[Picture], size_px: int, most: int) -> np.ndarray:
+    """(k, size_px, size_px, 3) float32: at most that many of the pictures, spread over them all.
+
+    Example::
+
+        some_pixels(data.train.pictures, 224, most=16)
+    """
+    step = max(1, len(pictures) // most)
+    size = (size_px, size_px)
+    found = [load_pixels(picture.source, size) for picture in pictures[::step][:most]]
+    return np.stack(found) if found else np.empty((0, *size, 3), np.float32)
 
 
 def load_pixels(

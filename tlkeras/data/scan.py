@@ -10,7 +10,6 @@ import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import PIL
@@ -26,9 +25,6 @@ from tlkeras.threads import cores, in_order
 __all__ = ["ScanRecord", "Scanned", "scan"]
 
 log = logging.getLogger(__name__)
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 _VERSION = f"3 pillow {PIL.__version__}"  # raise the number when decoding or the hashes change
 _SECONDS_BETWEEN_LINES = 5.0

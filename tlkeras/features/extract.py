@@ -2,16 +2,13 @@
 
 pictures ─ key(content, view) ─▶ store ─ known ───────────────────────────▶ Features
                                    └─ missing ─▶ streams ─▶ store, table ─▶ ┘
-
-stream 1:  read 8 pictures ─ engine ─ read 8 ─ engine ─ …      each on a core of its own,
-stream 2:  read 8 pictures ─ engine ─ read 8 ─ engine ─ …      waiting for nobody
 """
 
 import hashlib
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import astuple, dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Protocol, overload
 
 import numpy as np
 
@@ -29,9 +26,6 @@ from tlkeras.progress import Progress, silent
 
 if TYPE_CHECKING:
     from tlkeras.features.engines.engine import Engine
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 _PIXELS = 2  # raise the number when the same file gives other pixels than before
 

@@ -1,7 +1,7 @@
 """Many pictures through an engine, with every core busy and a bounded number in memory.
 
-stream 1:  read 8 pictures ─ engine ─ read 8 ─ engine ─ …      each on a core of its own,
-stream 2:  read 8 pictures ─ engine ─ read 8 ─ engine ─ …      waiting for nobody
+stream 1:  read some pictures ─ engine ─ read more ─ engine ─ …      each on a core of its own,
+stream 2:  read some pictures ─ engine ─ read more ─ engine ─ …      waiting for nobody
 """
 
 from collections.abc import Callable, Generator, Iterator

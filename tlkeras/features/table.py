@@ -3,7 +3,6 @@
 The file has no name: it is gone with the array, or with the process.
 """
 
-import itertools
 import mmap
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import IO, Self
 import numpy as np
 
 from tlkeras.cache import cache_folder
+from tlkeras.data.columns.records import runs
 
 BYTES_IN_MEMORY = 16 * 2**20  # 3,277 embeddings of MobileNetV2
 _BYTES_PER_BLOCK = 4 * 2**20
@@ -51,7 +51,7 @@ class Table:
             return
         # Written and not assigned through the mapping, whose pages would stay in memory.
         values = np.ascontiguousarray(vectors, np.float32)
-        for first, last in _runs(rows):
+        for first, last in runs(rows):
             self._file.seek(4 * self.shape[1] * int(rows[first]))
             _write_all(self._file, values[first:last])
 
@@ -122,14 +122,6 @@ def _nameless_file() -> IO[bytes]:
         return tempfile.TemporaryFile(buffering=0, dir=cache_folder())
     except OSError:
         return tempfile.TemporaryFile(buffering=0)
-
-
-def _runs(rows: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Places (first, behind the last) of `rows` that follow one another."""
-    if len(rows):
-        breaks = np.flatnonzero(np.diff(rows) != 1) + 1
-        edges = [0, *breaks.tolist(), len(rows)]
-        yield from itertools.pairwise(edges)
 
 
 def _write_all(file: IO[bytes], values: np.ndarray) -> None:

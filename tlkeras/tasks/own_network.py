@@ -2,10 +2,8 @@
 
 import logging
 
-import numpy as np
-
 from tlkeras.data.folder import ImageFolder
-from tlkeras.data.pipeline import pixel_batches
+from tlkeras.data.pipeline import some_pixels
 from tlkeras.tasks.network.frozen import FrozenBackbone
 
 logger = logging.getLogger(__name__)
@@ -24,15 +22,8 @@ def look_at(frozen: FrozenBackbone, data: ImageFolder) -> list[str]:
     notes = list(spec.notes)
     for note in notes:
         logger.info("%s", note)
-    check = check_scaling(frozen.model, spec.preprocessing, _some(data, spec.size_px))
+    check = check_scaling(
+        frozen.model, spec.preprocessing, some_pixels(data.train.pictures, spec.size_px, PICTURES)
+    )
     logger.log(logging.WARNING if check.better else logging.INFO, "%s: %s", spec.name, check)
     return [*notes, str(check)]
-
-
-def _some(data: ImageFolder, size_px: int) -> np.ndarray:
-    """(n, size_px, size_px, 3): training pictures of all classes alike, at most 32."""
-    pictures = data.train.pictures
-    step = max(1, len(pictures) // PICTURES)
-    sources = [picture.source for picture in pictures[::step][:PICTURES]]
-    batches = [batch.pixels for batch in pixel_batches(sources, (size_px, size_px))]
-    return np.concatenate(batches) if batches else np.empty((0, size_px, size_px, 3), "float32")

@@ -128,7 +128,7 @@ class Thumbnails:
         """Write thumbnails uint8 (k, 16, 16, 3) to `rows`, ascending."""
         if isinstance(self._file, io.BytesIO) and rows[-1] * _THUMBNAIL_BYTES > _IN_MEMORY_BYTES:
             self._onto_disk()
-        for start, stop in _runs(np.asarray(rows)):
+        for start, stop in runs(np.asarray(rows)):
             self._file.seek(int(rows[start]) * _THUMBNAIL_BYTES)
             self._file.write(thumbnails[start:stop].tobytes())
 
@@ -145,7 +145,7 @@ class Thumbnails:
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
         """The thumbnails uint8 (k, 16, 16, 3) of `rows`, int (k,)."""
         parts = []
-        for start, stop in _runs(rows):
+        for start, stop in runs(rows):
             self._file.seek(int(rows[start]) * _THUMBNAIL_BYTES)
             parts.append(self._file.read((stop - start) * _THUMBNAIL_BYTES))
         return np.frombuffer(b"".join(parts), np.uint8).reshape(len(rows), 16, 16, 3)
@@ -172,7 +172,7 @@ class Selected:
         return self._thumbnails[self._rows[rows]]
 
 
-def _runs(rows: np.ndarray) -> list[tuple[int, int]]:
+def runs(rows: np.ndarray) -> list[tuple[int, int]]:
     """(start, stop) of each stretch of rows that follow one another."""
     if not len(rows):
         return []

@@ -126,9 +126,3 @@ def backbone_of(model: "keras.Model", embedding: str = EMBEDDING) -> "keras.Mode
     import keras
 
     return keras.Model(model.input, model.get_layer(embedding).output, name="backbone")
-
-
-def head_of(model: "keras.Model", embedding: str = EMBEDDING) -> list["keras.Layer"]:
-    """The layers of a classifier after its embedding, in their order."""
-    names = [layer.name for layer in model.layers]
-    return list(model.layers[names.index(embedding) + 1 :])

@@ -14,7 +14,7 @@ import numpy as np
 
 from tlkeras.cache import cache_folder
 from tlkeras.data.picture import Picture
-from tlkeras.data.pipeline import load_pixels
+from tlkeras.data.pipeline import some_pixels
 from tlkeras.errors import BackboneError, TlkerasError
 from tlkeras.features.engines.choice import Choice, choose
 from tlkeras.features.engines.engine import Engine, Precision
@@ -95,13 +95,8 @@ class Embedding:
         return self._engine
 
     def _choose(self, pictures: Sequence[Picture]) -> Engine:
-        def sample() -> np.ndarray:
-            side = self.frozen.spec.size_px
-            step = max(1, len(pictures) // PICTURES_TO_TRY)
-            shown = pictures[::step][:PICTURES_TO_TRY]
-            return np.stack([load_pixels(picture.source, (side, side)) for picture in shown])
-
-        return self.engine(len(pictures), sample)
+        size_px = self.frozen.spec.size_px
+        return self.engine(len(pictures), lambda: some_pixels(pictures, size_px, PICTURES_TO_TRY))
 
     def _at_once(self, count: int) -> Engine | None:
         """An engine that needs no trial, for that many pictures: a loaded or a remembered one."""

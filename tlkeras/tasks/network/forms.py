@@ -81,6 +81,7 @@ class OnBackbone:
     def write_keras(self, path: Path) -> None:
         """Writes a .keras file, without Keras where the backbone's own file is at hand."""
         files = self.embedding.frozen.files
+        # A model that was handed out may have been changed since.
         if files is None or not isinstance(self.head, AffineHead) or "model" in vars(self):
             write_model(self.model, path)
             return
