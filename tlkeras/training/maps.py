@@ -12,7 +12,6 @@ small gradient is a whole step the other way.
 
 import contextlib
 import math
-import mmap
 import os
 import shutil
 import tempfile
@@ -23,6 +22,7 @@ from typing import IO
 import numpy as np
 
 from tlkeras.cache import cache_folder
+from tlkeras.features.table import release
 
 IN_MEMORY = 64 * 2**20  # bytes of all tables together, above which they go to a file
 EXACT = 4 * 2**30  # bytes as float32, above which float16 is kept
@@ -122,9 +122,7 @@ class Maps:
         """Pages of the file leave this process' memory; the system keeps them while it can."""
         self._read = 0
         for table in self._tables:
-            held = getattr(table, "_mmap", None)
-            if held is not None and hasattr(mmap, "MADV_DONTNEED"):
-                held.madvise(mmap.MADV_DONTNEED)
+            release(table)
 
 
 def _sizes(shapes: Sequence[tuple[int, ...]], kinds: Sequence[np.dtype]) -> list[int]:
