@@ -254,10 +254,11 @@ def test_extraction_needs_no_tensorflow(pictures: Sequence[Picture], tmp_path: P
     code = """
 import sys
 sys.modules["tensorflow"] = sys.modules["keras"] = None
+from hashlib import sha256
 from pathlib import Path
 from tests.features.test_extract import Matrix, Picture, extractor
 paths = [Path(name) for name in sys.argv[1:]]
-pictures = [Picture(path, 0, path.name.encode().hex()[:64]) for path in paths]
+pictures = [Picture(path, 0, sha256(path.name.encode()).hexdigest()) for path in paths]
 print(extractor(Matrix(), key="net")(pictures).vectors.shape)
 """
     names = [str(picture.path) for picture in pictures[:3]]

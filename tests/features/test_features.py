@@ -34,7 +34,7 @@ def test_wrong_rows_of_a_large_table_are_counted_over_all_of_it() -> None:
 
 
 def test_ids_kept_as_bytes_are_text_again() -> None:
-    ids = Ids(np.array(["3fa9", "41aa", "77"], "S64"))
-    assert list(ids[1:]) == ["41aa", "77"]
-    assert ids[-1] == "77"
+    ids = Ids(np.array([[0x3F, 0xA9], [0x41, 0xAA], [0x77, 0]], "uint8"))
+    assert list(ids[1:]) == ["41aa", "7700"]
+    assert ids[-1] == "7700"
     assert "41aa" in ids

@@ -91,7 +91,7 @@ with Table(400_000, 128) as table:  # 205 MB
     for start in range(0, 400_000, 1000):
         table.write(np.arange(start, start + 1000), np.full((1000, 128), start, "float32"))
     vectors = table.array()
-features = Features(vectors, np.zeros(400_000, "int8"), Ids(np.zeros(400_000, "S1")))
+features = Features(vectors, np.zeros(400_000, "int8"), Ids(np.zeros((400_000, 1), "uint8")))
 assert features.vectors[399_999, 127] == 399_000
 print(peak() - before)
 """

@@ -10,6 +10,8 @@ import numpy as np
 from tlkeras.data.columns.paths import Paths
 from tlkeras.data.decode import Source
 
+SHA256_BYTES = 32
+
 
 @dataclass(frozen=True)
 class Picture:

@@ -14,7 +14,7 @@ import numpy as np
 
 from tlkeras.cache import cache_folder
 from tlkeras.data.augment import Augmentation
-from tlkeras.data.picture import Picture
+from tlkeras.data.picture import SHA256_BYTES, Picture, Pictures
 from tlkeras.data.pipeline import load_pixels
 from tlkeras.errors import BackboneError
 from tlkeras.features.chunk import KEY_BYTES
@@ -163,17 +163,19 @@ class Some(Sequence[Picture]):
 def _columns(
     pictures: Sequence[Picture], size_px: int, view: View | None
 ) -> tuple[np.ndarray, Ids, np.ndarray]:
-    """Labels int64 (n,), ids and keys S16 (n,) of the pictures, each looked at once."""
-    labels = np.empty(len(pictures), np.int64)
-    contents = np.empty(len(pictures), "S64")
+    """Labels int64 (n,), ids and keys S16 (n,) of the pictures."""
+    if isinstance(pictures, Pictures):
+        labels, digests = pictures.labels, pictures.digests
+    else:
+        labels = np.array([picture.label for picture in pictures], np.int64)
+        contents = b"".join(bytes.fromhex(picture.sha256) for picture in pictures)
+        digests = np.frombuffer(contents, np.uint8).reshape(len(pictures), SHA256_BYTES)
+    look = f"/{size_px}/{_PIXELS}/{view.key if view else ''}".encode()
     keys = np.empty(len(pictures), f"S{KEY_BYTES}")
-    look = f"/{size_px}/{_PIXELS}/{view.key if view else ''}"
-    for row, picture in enumerate(pictures):
-        labels[row] = picture.label
-        contents[row] = picture.sha256
-        text = f"{picture.sha256}{look}".encode()
+    for row, digest in enumerate(digests):
+        text = digest.tobytes().hex().encode() + look
         keys[row] = hashlib.blake2b(text, digest_size=KEY_BYTES).digest()
-    return labels, Ids(contents), keys
+    return labels, Ids(digests), keys
 
 
 def _pixels(picture: Picture, size_px: int, view: View | None) -> np.ndarray:

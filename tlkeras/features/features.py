@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import overload
 
 import numpy as np
@@ -11,14 +12,14 @@ from tlkeras.features.table import blocks, joined
 
 
 class Ids(Sequence[str]):
-    """Content hashes as text, kept as bytes S64 (n,): half the memory of a tuple.
+    """Content hashes as text, kept as the bytes uint8 (n, 32) that they spell.
 
-    >>> list(Ids(np.array(["3fa9", "41aa"], "S64")))
+    >>> list(Ids(np.array([[63, 169], [65, 170]], "uint8")))
     ['3fa9', '41aa']
     """
 
-    def __init__(self, column: np.ndarray) -> None:
-        self.column = column
+    def __init__(self, digests: np.ndarray) -> None:
+        self.digests = digests
 
     @overload
     def __getitem__(self, index: int) -> str: ...
@@ -26,11 +27,11 @@ class Ids(Sequence[str]):
     def __getitem__(self, index: slice) -> "Ids": ...
     def __getitem__(self, index: int | slice) -> "str | Ids":
         if isinstance(index, slice):
-            return Ids(self.column[index])
-        return bytes(self.column[index]).decode()
+            return Ids(self.digests[index])
+        return bytes(self.digests[index]).hex()
 
     def __len__(self) -> int:
-        return len(self.column)
+        return len(self.digests)
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,12 @@ class Features:
         return cls(
             joined([part.vectors for part in parts]),
             np.concatenate([part.labels for part in parts]),
-            Ids(np.concatenate([_column(part.ids) for part in parts])),
+            _ids([part.ids for part in parts]),
         )
 
 
-def _column(ids: Sequence[str]) -> np.ndarray:
-    return ids.column if isinstance(ids, Ids) else np.array(ids, "S64")
+def _ids(parts: Sequence[Sequence[str]]) -> Sequence[str]:
+    digests = [ids.digests for ids in parts if isinstance(ids, Ids)]
+    if len(digests) == len(parts):
+        return Ids(np.concatenate(digests))
+    return tuple(chain.from_iterable(parts))

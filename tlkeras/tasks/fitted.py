@@ -120,7 +120,7 @@ def tune_backbone(
     fitted: Fitted, found: Probe, data: ImageFolder, recipe: Recipe, show: Progress
 ) -> Tuned:
     """Fine-tune a freshly fitted classifier; it holds the better of both models afterwards."""
-    frozen = cast(OnBackbone, fitted.network).embedding.frozen
+    frozen = cast(OnBackbone, fitted.network).pretrained().frozen
     model = join(frozen.model, found.head.before_refit.to_layers())
     # Its layers are the backbone's own: whoever wants the pretrained ones again builds them.
     frozen.release()

@@ -275,8 +275,8 @@ class ImageClassifier:
     def _pretrained(self) -> Embedding:
         """The backbone with its pretrained weights: the one at hand, or found or built again."""
         network = self._fitted.network if self._fitted else None
-        if isinstance(network, OnBackbone) and network.embedding.recipe == self.recipe:
-            return network.embedding
+        if isinstance(network, OnBackbone) and network.recipe == self.recipe:
+            return network.pretrained()
         return Embedding(self.source.frozen(self.recipe.seed), self.recipe)
 
 

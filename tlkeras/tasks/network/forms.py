@@ -57,46 +57,84 @@ class OnBackbone:
     def __init__(self, embedding: Embedding, head: FittedHead) -> None:
         self.embedding = embedding
         self.head = head
+        self.recipe = embedding.recipe
         self.classes = int(head.validation.shape[1])
         self.size_px = embedding.frozen.spec.size_px
+        self._handed_out: tuple[keras.Model, str] | None = None
+        self._tuned: Tuned | None = None
 
-    @cached_property
+    @property
     def model(self) -> "keras.Model":
-        """The Keras model: the backbone's layers with the head's after them."""
-        return join(self.embedding.frozen.model, self.head.to_layers())
+        """The Keras model: the backbone's layers with the head's after them.
+
+        The caller may change it; from then on it is the network, and no longer its parts.
+        """
+        if self._handed_out is None:
+            from tlkeras.backbones.hashing import fingerprint
+
+            model = join(self.embedding.frozen.model, self.head.to_layers())
+            self._handed_out = model, fingerprint(model)
+        return self._handed_out[0]
+
+    @property
+    def _changed(self) -> "Tuned | None":
+        """The model that was handed out, once it is no longer what its parts are."""
+        from tlkeras.backbones.hashing import fingerprint
+
+        if self._handed_out is None:
+            return None
+        model, before = self._handed_out
+        if self._tuned is None and fingerprint(model) != before:
+            self._tuned = Tuned(model, self.size_px)
+        return self._tuned
+
+    def pretrained(self) -> Embedding:
+        """The pretrained backbone's embedding, whatever becomes of a model that was handed out."""
+        if self._handed_out is not None:  # that has the backbone's own layers
+            self.embedding.frozen.release()
+            self.embedding.release()
+        return self.embedding
 
     @property
     def fingerprint(self) -> str:
         """Of the backbone."""
-        return self.embedding.frozen.fingerprint
+        changed = self._changed
+        return changed.fingerprint if changed else self.embedding.frozen.fingerprint
 
     def engine(self, count: int, sample: Sample) -> Engine:
         """Pixels (m, size_px, size_px, 3) → probabilities (m, classes)."""
+        changed = self._changed
+        if changed:
+            return changed.engine(count, sample)
         return WithHead(self.embedding.engine(count, sample), self.head)
 
     def score(self, pictures: Sequence[Picture], progress: Progress = silent) -> np.ndarray:
         """Probabilities (n, classes) of pictures; those embedded before cost nothing."""
+        changed = self._changed
+        if changed:
+            return changed.score(pictures, progress)
         return self.head.probabilities(self.embedding(pictures, progress=progress).vectors)
 
     def write_keras(self, path: Path) -> None:
         """Writes a .keras file, without Keras where the backbone's own file is at hand."""
-        files = self.embedding.frozen.files
-        # A model that was handed out may have been changed since.
-        if files is None or not isinstance(self.head, AffineHead) or "model" in vars(self):
+        parts = self._files()
+        if parts is None:
             write_model(self.model, path)
             return
-        _check_finite(self.head)
-        splice(files / KERAS, self.head.affines, path)
+        backbone, head = parts
+        _check_finite(head)
+        splice(backbone / KERAS, head.affines, path)
 
     def write_onnx(self, path: Path) -> bool:
-        """Writes an ONNX file that was seen to answer as backbone and head do."""
+        """Writes an ONNX file that was seen to answer as the network does."""
         from tlkeras.export.engine_files import with_head
         from tlkeras.features.engines.onnxruntime import onnxruntime_engine
 
-        files, head = self.embedding.frozen.files, self.head
-        if files is None or not isinstance(head, AffineHead):
+        parts = self._files()
+        if parts is None:
             return _written(lambda: write_checked(self.model, self.size_px, path))
-        backbone = files / ONNX
+        folder, head = parts
+        backbone = folder / ONNX
 
         def write() -> None:
             with_head(backbone, head.affines, path)
@@ -104,6 +142,13 @@ class OnBackbone:
             _compare(path, pixels, head.probabilities(onnxruntime_engine(backbone)(pixels)))
 
         return _written(write)
+
+    def _files(self) -> tuple[Path, AffineHead] | None:
+        """The backbone's files and the head to put after them, if the network is made of them."""
+        files = self.embedding.frozen.files
+        if files is None or not isinstance(self.head, AffineHead) or self._changed:
+            return None
+        return files, self.head
 
 
 class Tuned:
