@@ -8,12 +8,10 @@ picture. Each output row needs a short stretch of input rows, so a few output ro
 one small matrix product; the columns likewise.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from tlkeras.data.decode import Box
 
@@ -22,7 +20,6 @@ from tlkeras.data.decode import Box
 _ONE_THREAD = 4 * 65_536
 _ROWS = 8  # output rows and columns a product: more waste work on zeros, fewer waste calls
 _COLUMNS = 4
-_AT_ONCE = 1 << 19  # values that are gathered at a time: 2 MB, about a second-level cache
 _HALF = np.float32(0.5)
 
 
@@ -48,59 +45,41 @@ def resize(pixels: np.ndarray, size_px: tuple[int, int], box: Box | None = None)
     top, left, bottom, right = box or (0.0, 0.0, float(height), float(width))
     rows = _row_bands(height, size_px[0], top, bottom)
     columns = _column_bands(width, size_px[1], left, right)
-    lines = _along_rows(pixels.reshape(height, width * 3), rows)
-    resized = _along_columns(lines, columns)
-    return resized[: size_px[0], : size_px[1] * 3].reshape(*size_px, 3)
+    lines = np.empty((size_px[0], width * 3), np.float32)
+    _along_rows(pixels.reshape(height, width * 3), rows, lines)
+    resized = np.empty((size_px[0], size_px[1] * 3), np.float32)
+    _along_columns(lines, columns, resized)
+    return resized.reshape(*size_px, 3)
 
 
 @dataclass(frozen=True, eq=False)
 class _Bands:
     """Band b of the outputs is `weights[b]` times the inputs from `starts[b]` on."""
 
-    starts: np.ndarray
+    starts: list[int]
     weights: np.ndarray
 
 
-# Both passes make few, large calls: NumPy gives the interpreter lock away and takes it again in
-# each, and threads that do so a hundred times a picture wait for one another more than they work.
-
-
-def _along_rows(pixels: np.ndarray, bands: _Bands) -> np.ndarray:
-    """(outputs, width) of pixels (inputs, width)."""
-    number, at_once, length = bands.weights.shape
-    width = pixels.shape[1]
-    out = np.empty((number, at_once, width), np.float32)
+def _along_rows(pixels: np.ndarray, bands: _Bands, out: np.ndarray) -> None:
+    _, at_once, length = bands.weights.shape
     step = max(1, _ONE_THREAD // (at_once * length))
-    for some in _blocks(number, length * width):
-        stretches = bands.starts[some, np.newaxis] + np.arange(length)
-        inputs = pixels[stretches].astype(np.float32)
-        for x in range(0, width, step):
-            part = slice(x, x + step)
-            np.matmul(bands.weights[some], inputs[:, :, part], out=out[some, :, part])
-    return out.reshape(number * at_once, width)
+    for band, start in enumerate(bands.starts):
+        lines = out[band * at_once : (band + 1) * at_once]
+        weights = bands.weights[band, : len(lines)]
+        stretch = pixels[start : start + length].astype(np.float32)
+        for x in range(0, out.shape[1], step):
+            np.matmul(weights, stretch[:, x : x + step], out=lines[:, x : x + step])
 
 
-def _along_columns(lines: np.ndarray, bands: _Bands) -> np.ndarray:
-    """(height, outputs) of lines (height, inputs)."""
-    number, length, at_once = bands.weights.shape
-    height = len(lines)
-    out = np.empty((height, number, at_once), np.float32)
+def _along_columns(lines: np.ndarray, bands: _Bands, out: np.ndarray) -> None:
+    _, length, at_once = bands.weights.shape
     step = max(1, _ONE_THREAD // (at_once * length))
-    # (first input, height, length): every stretch of the lines, none of them copied yet
-    stretches = sliding_window_view(lines, length, axis=1).transpose(1, 0, 2)
-    for some in _blocks(number, length * height):
-        inputs = stretches[bands.starts[some]]
-        for y in range(0, height, step):
-            part = slice(y, y + step)
-            into = out[part, some].transpose(1, 0, 2)
-            np.matmul(inputs[:, part], bands.weights[some], out=into)
-    return out.reshape(height, number * at_once)
-
-
-def _blocks(bands: int, values: int) -> Iterator[slice]:
-    """The bands some at a time, so that `values` a band do not become too many."""
-    step = max(1, _AT_ONCE // values)
-    return (slice(start, start + step) for start in range(0, bands, step))
+    for band, start in enumerate(bands.starts):
+        columns = out[:, band * at_once : (band + 1) * at_once]
+        weights = bands.weights[band, :, : columns.shape[1]]
+        stretch = lines[:, start : start + length]
+        for y in range(0, len(out), step):
+            np.matmul(stretch[y : y + step], weights, out=columns[y : y + step])
 
 
 @lru_cache(maxsize=64)
@@ -117,7 +96,9 @@ def _column_bands(size: int, wanted: int, begin: float, end: float) -> _Bands:
     weights = np.zeros((number, length, 3, at_once, 3), np.float32)
     for channel in range(3):
         weights[:, :, channel, :, channel] = bands.weights.transpose(0, 2, 1)
-    return _Bands(3 * bands.starts, weights.reshape(number, 3 * length, 3 * at_once))
+    return _Bands(
+        [3 * start for start in bands.starts], weights.reshape(number, 3 * length, 3 * at_once)
+    )
 
 
 def _triangles(size: int, wanted: int, part: tuple[float, float], at_once: int) -> _Bands:
@@ -138,4 +119,4 @@ def _triangles(size: int, wanted: int, part: tuple[float, float], at_once: int) 
     distance = np.abs(places[:, np.newaxis].astype(np.float32) - centres[:, :, np.newaxis])
     weights = np.maximum(np.float32(0), 1 - distance * (np.float32(1) / spread))
     weights /= weights.sum(axis=2, keepdims=True)
-    return _Bands(starts, weights)
+    return _Bands(starts.tolist(), weights)

@@ -56,6 +56,24 @@ def test_the_fastest_is_taken() -> None:
     assert choice.dropped == {}
 
 
+def test_one_that_cannot_win_is_not_made() -> None:
+    def slow_reference(pixels: np.ndarray) -> np.ndarray:
+        time.sleep(0.05)
+        return means(pixels)
+
+    def heavy() -> Pretended:
+        made.append("heavy")
+        return Pretended(0.0)
+
+    made: list[str] = []
+    engines = {"light": lambda: Pretended(0.002), "heavy": heavy}
+    choice = choose(engines, PIXELS, slow_reference, seconds=0.02, bounds={"heavy": 2.0})
+    assert (choice.name, made) == ("light", [])
+    assert "heavy" not in choice.line
+    choice = choose(engines, PIXELS, slow_reference, seconds=0.02, bounds={"heavy": 1e6})
+    assert (choice.name, made) == ("heavy", ["heavy"])
+
+
 def test_one_that_is_costly_to_start_has_to_win_by_its_handicap() -> None:
     engines = {"light": Pretended(0.008), "heavy": Pretended(0.004)}
     candidates = {name: lambda one=one: one for name, one in engines.items()}

@@ -7,6 +7,7 @@ candidates ─ made ─ asked for the reference's embeddings ─ timed, all stre
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from time import perf_counter
 
 import numpy as np
 
@@ -66,6 +67,7 @@ def choose(
     *,
     seconds: float = 0.3,
     handicaps: Mapping[str, float] | None = None,
+    bounds: Mapping[str, float] | None = None,
 ) -> Choice:
     """The fastest of the candidates whose embeddings are the reference's.
 
@@ -77,6 +79,8 @@ def choose(
         reference: what Keras gives for them, (m, d), or a function that computes it.
         seconds: how long each engine is timed; one call of every stream at least.
         handicaps: what the rate of a candidate is divided by before it is compared, by name.
+        bounds: how many times as fast as the reference function a candidate is at most, by
+            name; one that can't win against those before it is not made at all.
 
     Raises:
         BackboneError: no candidate is left; the message has every reason.
@@ -99,11 +103,19 @@ def choose(
     def weighed(name: str) -> float:
         return rates[name] / (handicaps or {}).get(name, 1.0)
 
+    def beaten(name: str) -> bool:
+        most = (bounds or {}).get(name, float("inf")) * reference_rate
+        return best is not None and weighed(best.name) > most / (handicaps or {}).get(name, 1.0)
+
+    began = perf_counter()
     expected = reference(pixels) if callable(reference) else reference
+    reference_rate = len(pixels) / max(perf_counter() - began, 1e-9)
     rates: dict[str, float] = {}
     dropped: dict[str, str] = {}
     best: Choice | None = None
     for name, make in candidates.items():
+        if beaten(name):
+            continue
         try:
             engine = make()
             difference = _difference(engine(pixels), expected)

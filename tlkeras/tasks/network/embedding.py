@@ -17,7 +17,7 @@ from tlkeras.data.picture import Picture
 from tlkeras.data.pipeline import some_pixels
 from tlkeras.errors import BackboneError, TlkerasError
 from tlkeras.features.engines.choice import Choice, choose
-from tlkeras.features.engines.engine import Engine, Precision
+from tlkeras.features.engines.engine import BATCH, Engine, Precision, in_batches
 from tlkeras.features.engines.memory import remember, remembered, trial_key
 from tlkeras.features.extract import Extractor, View
 from tlkeras.features.features import Features
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 Sample = Callable[[], np.ndarray]
 PICTURES_TO_TRY = 16
 ABLE: Mapping[Precision, tuple[str, ...]] = {
-    "float32": ("tensorflow", "onnxruntime", "openvino", "litert"),
+    "float32": ("onnxruntime", "openvino", "litert", "tensorflow"),
     "bfloat16": ("openvino",),
 }
 """Engines by what they can compute in."""
@@ -39,6 +39,9 @@ ONLY_WHEN_ASKED = ("litert",)
 HANDICAPS = {"tensorflow": 1.5, "openvino": 1.15}
 """What a trial does not see: TensorFlow takes seconds and half a gigabyte at every start, OpenVINO
 0.3 s, as long as a hundred pictures."""
+BOUNDS = {"tensorflow": 5.0}
+"""How many times as fast as Keras' own call, layer by layer, a compiled graph of it is at most; to
+compile it only for a trial costs a second and more."""
 FEW = 64  # for so few pictures a loaded TensorFlow is done before a trial would be
 
 
@@ -122,19 +125,18 @@ class Embedding:
     def _tried(self, pixels: np.ndarray) -> Engine:
         """The fastest engine that agrees with Keras on the pixels."""
         names = self._candidates()
+
+        def reference(pixels: np.ndarray) -> np.ndarray:
+            return in_batches(self.frozen.called, pixels, BATCH)
+
         try:
             self.frozen.write_files()
         except TlkerasError as error:
             self.lines.append(f"only TensorFlow embeds the pictures: {error}")
             logger.info("%s", self.lines[-1])
             names = [name for name in names if name == "tensorflow"]
-        reference = self._make("tensorflow")
-        candidates: dict[str, Callable[[], Engine]] = {
-            name: partial(self._make, name) for name in names
-        }
-        if "tensorflow" in candidates:
-            candidates["tensorflow"] = lambda: reference
-        choice = choose(candidates, pixels, reference, handicaps=HANDICAPS)
+        candidates = {name: partial(self._make, name) for name in names}
+        choice = choose(candidates, pixels, reference, handicaps=HANDICAPS, bounds=BOUNDS)
         remember(_folder(), self._key(), choice)
         self._note(choice)
         assert choice.engine is not None

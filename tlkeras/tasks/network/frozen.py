@@ -64,6 +64,10 @@ class FrozenBackbone:
             self._model = self._build()
         return self._model
 
+    def called(self, pixels: np.ndarray) -> np.ndarray:
+        """What Keras itself gives, layer by layer: embeddings (m, width) of pixels (m, h, w, 3)."""
+        return np.asarray(self.model(pixels, training=False))
+
     @property
     def is_built(self) -> bool:
         """Whether the Keras model is at hand already."""
@@ -135,7 +139,7 @@ class FrozenBackbone:
         from tlkeras.features.engines.onnxruntime import onnxruntime_engine
 
         pixels = patches(2, self.spec.size_px)
-        expected = np.asarray(self.model(pixels, training=False))
+        expected = self.called(pixels)
         try:
             found = onnxruntime_engine(file)(pixels)
         except MissingExtraError:
