@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tlkeras.data.folder import ImageFolder
     from tlkeras.heads.adapt import adapt
+    from tlkeras.tasks.choosing.learning_curve import learning_curve
+    from tlkeras.tasks.choosing.rank import rank
+    from tlkeras.tasks.choosing.scratch import compare_with_scratch
     from tlkeras.tasks.image_classifier import ImageClassifier
+    from tlkeras.tasks.trusting.check import check
+    from tlkeras.tasks.trusting.compare import compare
+    from tlkeras.tasks.trusting.doctor import doctor
     from tlkeras.training.freeze import freeze, unfreeze
     from tlkeras.training.recipe import Recipe
 
@@ -21,7 +27,13 @@ _HOMES = {
     "ImageFolder": "tlkeras.data.folder",
     "Recipe": "tlkeras.training.recipe",
     "adapt": "tlkeras.heads.adapt",
+    "check": "tlkeras.tasks.trusting.check",
+    "compare": "tlkeras.tasks.trusting.compare",
+    "compare_with_scratch": "tlkeras.tasks.choosing.scratch",
+    "doctor": "tlkeras.tasks.trusting.doctor",
     "freeze": "tlkeras.training.freeze",
+    "learning_curve": "tlkeras.tasks.choosing.learning_curve",
+    "rank": "tlkeras.tasks.choosing.rank",
     "unfreeze": "tlkeras.training.freeze",
 }
 
@@ -31,7 +43,13 @@ __all__ = [
     "Recipe",
     "__version__",
     "adapt",
+    "check",
+    "compare",
+    "compare_with_scratch",
+    "doctor",
     "freeze",
+    "learning_curve",
+    "rank",
     "unfreeze",
 ]
 

@@ -6,6 +6,8 @@ A terminal or a notebook gets a bar, a log file gets a line every few seconds.
 import logging
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -108,6 +110,20 @@ def shown() -> Bars | LogLines:
     Bars in a terminal and in a notebook, log lines everywhere else.
     """
     return Bars() if sys.stderr.isatty() or _in_notebook() else LogLines()
+
+
+@contextmanager
+def showing(progress: Progress | None) -> Iterator[Progress]:
+    """The caller's own progress; without one, what `shown` gives, for as long as the `with`.
+
+    >>> with showing(silent) as show:
+    ...     show("reading", 1, 10)
+    """
+    if progress is not None:
+        yield progress
+        return
+    with shown() as bars:
+        yield bars
 
 
 def _in_notebook() -> bool:

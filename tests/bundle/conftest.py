@@ -3,14 +3,19 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from tlkeras.bundle.bundle import Bundle
+from tlkeras.heads.unknown import UnknownScore
 from tlkeras.tasks.network.forms import Tuned
 
 if TYPE_CHECKING:
     import keras
 
+SCORE = UnknownScore(
+    np.random.default_rng(3).normal(size=(5, 4)).astype("float32"), 1.5, false_alarms=0.05, rows=40
+)
 CLASSES = ("zebra | <b>", "äpple", " 猫 ", "#4")
 
 
@@ -52,7 +57,7 @@ def bundle(tiny_model: "keras.Model") -> Bundle:
 def make_bundle(model: "keras.Model") -> Bundle:
     parts = ("train", "train", "validation", "test")
     return Bundle(
-        network=Tuned(model, size_px=32),
+        network=Tuned(model, size_px=32, unknown=SCORE),
         class_names=CLASSES,
         backbone={
             "name": "tiny_[net]",

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import io
 import json
 import subprocess
 import sys
@@ -12,10 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from tests.bundle.conftest import SCORE
 from tlkeras.bundle.bundle import FILES, OPTIONAL, Bundle
 from tlkeras.bundle.read import load
 from tlkeras.bundle.write import save
 from tlkeras.errors import BundleError
+from tlkeras.tasks.network.forms import Tuned
 
 if TYPE_CHECKING:
     import keras
@@ -203,3 +206,56 @@ def test_a_model_with_two_outputs_is_refused(
     embedding = tiny_model.get_layer("embedding").output
     with pytest.raises(BundleError, match="1 inputs, 2 outputs"):
         bundle_of(keras.Model(tiny_model.inputs, [embedding, tiny_model.outputs[0]]))
+
+
+def test_unknown_score_comes_back(bundle: Bundle, run: Path) -> None:
+    found, expected = load(run).network.unknown, bundle.network.unknown
+    assert found is not None
+    assert expected is not None
+    np.testing.assert_array_equal(found.kernel, expected.kernel)
+    assert (found.offset, found.false_alarms, found.rows) == (1.5, 0.05, 40)
+
+
+def test_run_of_a_release_without_unknown_score_opens(bundle: Bundle, tmp_path: Path) -> None:
+    without = dataclasses.replace(bundle, network=Tuned(bundle.model, size_px=32))
+    run = save(without, tmp_path / "run")
+    assert not (run / "unknown.npy").exists()
+    assert load(run).network.unknown is None
+
+
+def test_unknown_score_that_is_no_table_of_numbers_is_refused(run: Path) -> None:
+    for content in (b"no array", _npy(np.full((6, 4), np.nan)), _npy(np.zeros(6))):
+        (run / "unknown.npy").write_bytes(content)
+        index = json.loads((run / "bundle.json").read_text())
+        index["sha256"]["unknown.npy"] = hashlib.sha256(content).hexdigest()
+        (run / "bundle.json").write_text(json.dumps(index))
+        with pytest.raises(BundleError, match=r"unknown\.npy is a table"):
+            load(run)
+
+
+def test_onnx_file_has_the_unknown_score_beside_the_probabilities(
+    bundle: Bundle, run: Path
+) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    session = onnxruntime.InferenceSession(str(run / "model.onnx"))
+    assert [output.name for output in session.get_outputs()][1] == "unknown_score"
+    pixels = np.random.default_rng(1).uniform(0, 255, (3, 32, 32, 3)).astype("float32")
+    probabilities, scores = session.run(None, {session.get_inputs()[0].name: pixels})
+    np.testing.assert_allclose(probabilities, bundle.model(pixels), atol=1e-5)
+    vectors = bundle.model.get_layer("embedding").output
+    embedding = keras_model(bundle.model.inputs[0], vectors)(pixels).numpy()
+    far = 1.5 - (embedding / np.linalg.norm(embedding, axis=1)[:, None]) @ SCORE.kernel
+    np.testing.assert_allclose(scores, far.min(axis=1), atol=1e-4)
+    assert np.ptp(scores) > 1e-3
+
+
+def keras_model(image: object, out: object) -> "keras.Model":
+    import keras
+
+    return keras.Model(image, out)
+
+
+def _npy(table: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, table)
+    return file.getvalue()

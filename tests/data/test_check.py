@@ -112,6 +112,36 @@ def test_odd_sizes_are_found(classes):  # D9
     assert [path.name for path in found["extreme-aspect"].paths] == ["strip.png"]
 
 
+def test_size_unlike_all_the_others_is_mentioned(classes, draw):
+    root = classes({"a": 16, "b": 16})
+    Image.fromarray(draw(500, 41 * 6, 67 * 6)).save(root / "a" / "large.png")
+    Image.fromarray(draw(501, 41 * 2, 67 * 2)).save(root / "b" / "twice.png")
+    finding = kinds(ImageFolder(root))["odd-size"]
+    assert list(finding.paths) == [root / "a" / "large.png"]
+    assert list(finding.details) == ["402 x 246"]
+    assert "most, which are about 52 px a side" in finding.message
+    assert finding.severity == "info"
+
+
+def test_sizes_that_vary_widely_are_not_odd(classes, draw):
+    root = classes({"a": 8, "b": 8})
+    for number in range(16):
+        side = 40 * 2 ** (number % 5)
+        Image.fromarray(draw(500 + number, side, side + 7)).save(root / "a" / f"s{number}.png")
+    assert "odd-size" not in kinds(ImageFolder(root))
+
+
+def test_copies_say_their_set_class_and_part(classes):
+    root = classes({"a": 16, "b": 16})
+    for number in (2, 5):
+        shutil.copy(root / "a" / f"{number:03}.png", root / "a" / f"copy{number}.png")
+    finding = kinds(ImageFolder(root))["duplicate"]
+    sets = [detail.split(", ") for detail in finding.details]
+    assert [one[:2] for one in sets] == [["set 1", "a"]] * 2 + [["set 2", "a"]] * 2
+    assert sets[0][2] == sets[1][2]
+    assert sets[2][2] == sets[3][2]
+
+
 def test_turned_and_converted_pictures_are_mentioned(classes, draw, encode, portrait_exif):  # D3
     root = classes({"a": 16, "b": 16})
     (root / "a" / "turned.jpg").write_bytes(encode(draw(500), "JPEG", exif=portrait_exif))

@@ -114,3 +114,12 @@ def test_scanned_picture_that_cannot_be_read_keeps_its_reason():
     assert scanned[-1] == SetAside(Path("b.jpg"), "broken")
     assert [one.path.name for one in scanned.set_aside([1])] == ["b.jpg"]
     assert scanned[:1][0].mode == "RGB"
+
+
+def test_few_paths_are_found_among_many_and_in_a_selection():
+    many = Paths(Path(f"f{number % 7}/{number}.png") for number in range(100))
+    wanted = [Path("f3/10.png"), Path("f3/11.png"), Path("g/1.png"), Path("f1/99.png")]
+    assert many.rows_of(wanted) == {Path("f3/10.png"): 10, Path("f1/99.png"): 99}
+    some = many.take(np.array([50, 99, 10]))
+    assert some.rows_of(wanted) == {Path("f1/99.png"): 1, Path("f3/10.png"): 2}
+    assert Paths().rows_of(wanted) == {}

@@ -169,7 +169,7 @@ def test_arrays_are_hashed_with_their_shape(draw):
 
 
 def test_long_scan_reports_how_far_it_is(paths, monkeypatch, caplog):
-    monkeypatch.setattr(module, "_SECONDS_BETWEEN_LINES", 0.0)
-    with caplog.at_level(logging.INFO, logger="tlkeras.data.scan"):
+    monkeypatch.setattr("tlkeras.data.columns.each._SECONDS_BETWEEN_LINES", 0.0)
+    with caplog.at_level(logging.INFO, logger="tlkeras.data.columns.each"):
         scan(paths, paths)
     assert "read 5 of 5 pictures" in caplog.messages

@@ -2,10 +2,8 @@
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
 from sklearn import metrics as sk
 
-from tlkeras.errors import DataError
 from tlkeras.evaluation import Report, metrics
 
 
@@ -59,20 +57,6 @@ def test_log_loss_is_that_of_sklearn(report: Report) -> None:
 def test_log_loss_of_a_certain_mistake_is_finite() -> None:
     loss = metrics.log_loss(np.array([0]), np.array([[0.0, 1.0]], np.float32))
     assert loss == pytest.approx(-np.log(np.finfo(np.float32).eps))
-
-
-@pytest.mark.parametrize(("correct", "n"), [(0, 1), (1, 1), (0, 30), (28, 30), (30, 30), (5, 9)])
-@pytest.mark.parametrize("confidence", [0.8, 0.95])
-def test_wilson_interval_is_that_of_scipy(correct: int, n: int, confidence: float) -> None:
-    expected = binomtest(correct, n).proportion_ci(confidence, method="wilson")
-    found = metrics.wilson_interval(correct, n, confidence)
-    np.testing.assert_allclose(found, (expected.low, expected.high), atol=1e-12)
-
-
-@pytest.mark.parametrize(("correct", "n", "confidence"), [(0, 0, 0.95), (3, 2, 0.95), (1, 2, 95)])
-def test_wilson_interval_refuses_what_cannot_be(correct: int, n: int, confidence: float) -> None:
-    with pytest.raises(DataError, match="received"):
-        metrics.wilson_interval(correct, n, confidence)
 
 
 def test_shares_of_nothing_are_zero() -> None:

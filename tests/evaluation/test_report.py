@@ -120,10 +120,10 @@ def test_page_shows_the_headline_every_class_and_the_worst_picture(
     assert "1 class has no pictures" in text
 
 
-def test_thumbnails_are_asked_for_the_worst_rows_only(report: Report, tmp_path: Path) -> None:
+def test_thumbnails_are_asked_for_the_highest_losses_only(report: Report, tmp_path: Path) -> None:
     asked: list[int] = []
     report.to_html(tmp_path / "report.html", thumbnails=asked.append)
-    assert asked == [mistake.index for mistake in report.worst(24)]
+    assert asked == [mistake.index for mistake in report.top_losses(24)]
 
 
 @pytest.mark.parametrize("content", [None, b"", b"<svg onload=alert(1)>"])
@@ -149,7 +149,7 @@ def test_page_of_any_number_of_classes_is_whole(
 
 def test_pages_of_a_perfect_score_and_of_one_picture_are_whole(tmp_path: Path) -> None:
     perfect = Report(("cat", "dog"), [0, 1, 1], np.eye(2)[[0, 1, 1]])
-    assert "None on these pictures" in page_of(perfect, tmp_path / "a.html")[0]
+    assert "No wrong answer." in page_of(perfect, tmp_path / "a.html")[0]
     single = Report(("cat", "dog"), [0], [[0.3, 0.7]])
     assert "accuracy on 1 picture<" in page_of(single, tmp_path / "b.html")[0]
 
@@ -184,7 +184,8 @@ def test_plot_draws_both_panels(classes: int, answers: Answers, tmp_path: Path) 
 def test_plot_without_matplotlib_says_what_to_install(
     report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, "tlkeras.evaluation.plots", raising=False)
+    for module in ("tlkeras.evaluation.plots", "tlkeras.figures"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
     for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
         monkeypatch.delitem(sys.modules, name)
 
@@ -200,7 +201,7 @@ def test_plot_without_matplotlib_says_what_to_install(
 
 def test_evaluation_loads_neither_tensorflow_nor_matplotlib() -> None:
     code = (
-        "import sys, tlkeras.evaluation.html, tlkeras.evaluation.report;"
+        "import sys, tlkeras.evaluation.page.page, tlkeras.evaluation.report;"
         "print(sorted({'tensorflow', 'keras', 'matplotlib', 'sklearn'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

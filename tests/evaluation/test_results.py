@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from tlkeras.errors import DataError
 from tlkeras.evaluation import Report
@@ -51,6 +52,25 @@ def test_mistakes_come_surest_first_and_only_mistakes(report: Report) -> None:
     assert len(mistakes) == len(report) - report.correct
     chances = [mistake.probability for mistake in mistakes]
     assert chances == sorted(chances, reverse=True)
+
+
+def test_highest_losses_come_first_and_hold_right_answers_too(report: Report) -> None:
+    losses = -np.log(report.probabilities[np.arange(len(report)), report.labels])
+    found = report.top_losses(10)
+    assert [one.index for one in found] == np.argsort(-losses, kind="stable")[:10].tolist()
+    assert {one.truth == one.predicted for one in report.top_losses(1000)} == {True, False}
+
+
+def test_recall_intervals_are_those_of_each_class_alone(report: Report) -> None:
+    for label, interval in enumerate(report.recall_intervals):
+        own = report.labels == label
+        if not own.any():
+            assert interval is None
+            continue
+        expected = binomtest(
+            int((report.predicted[own] == label).sum()), int(own.sum())
+        ).proportion_ci(method="wilson")
+        np.testing.assert_allclose(interval, (expected.low, expected.high), atol=1e-12)
 
 
 def test_class_without_pictures_has_support_zero_and_is_left_out_of_the_mean(

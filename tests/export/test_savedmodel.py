@@ -98,7 +98,8 @@ def test_pretrained_backbone_serves_real_photographs(shared_data: Path, tmp_path
     model = keras.Model(image, keras.layers.Dense(4, activation="softmax", name="head")(x))
     model.get_layer("head").set_weights([kernel, np.zeros(4)])
     backbone = {"name": "MobileNetV2-0.35", "size_px": 224, "embedding_layer": "embedding"}
-    bundle = SimpleNamespace(model=model, class_names=NAMES, backbone=backbone)
+    network = SimpleNamespace(unknown=None)
+    bundle = SimpleNamespace(model=model, class_names=NAMES, backbone=backbone, network=network)
 
     def probabilities(pictures: list[bytes]) -> np.ndarray:
         batches = pixel_batches(pictures, (224, 224))

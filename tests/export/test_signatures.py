@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tlkeras.errors import ExportError
 from tlkeras.export.savedmodel import to_savedmodel
+from tlkeras.heads.unknown import UnknownScore
 
 NAMES = ("ant", "bee", "cicáda", "dragonfly")
 
@@ -107,3 +108,44 @@ def test_wrong_embedding_layer_is_named(bundle: SimpleNamespace, tmp_path: Path)
     with pytest.raises(ExportError, match=r"'embeding'.* it has embedding"):
         to_savedmodel(wrong, tmp_path / "1")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def scored(
+    make_bundle: Callable, pictures: list[bytes], tmp_path_factory: pytest.TempPathFactory
+) -> dict:
+    """A served model with an unknown score whose limit lies amid the pictures' scores."""
+    bundle = make_bundle()
+    embedding = bundle.model.get_layer("embedding")
+    width = int(embedding.output.shape[-1])
+    kernel = np.random.default_rng(5).normal(0, 4, (width, 3)).astype("float32")
+    bundle.network.unknown = UnknownScore(kernel, 3.0, false_alarms=0.05, rows=40)
+    path = to_savedmodel(bundle, tmp_path_factory.mktemp("scored") / "1")
+    return {"bundle": bundle, "model": (m := tf.saved_model.load(str(path))), **m.signatures}
+
+
+def test_unknown_score_is_that_of_the_embedding(scored: dict, pictures: list[bytes]) -> None:
+    answer = scored["serving_default"](image_bytes=tf.constant([b"broken", *pictures]))
+    embedding = scored["embed"](image_bytes=tf.constant(pictures))["embedding"].numpy()
+    expected = scored["bundle"].network.unknown(embedding)
+    found = answer["unknown_score"].numpy()
+    assert found.shape == (len(pictures) + 1,)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found[1:], expected, atol=1e-4)
+    assert np.ptp(expected) > 0.1
+    assert answer["unknown"].dtype == tf.bool
+    assert answer["unknown"].numpy()[1:].tolist() == (expected > 1).tolist()
+    assert found[0] == 0
+    assert not answer["unknown"].numpy()[0]
+
+
+def test_pixels_and_empty_batches_have_the_unknown_score(scored: dict) -> None:
+    images = tf.constant(np.random.default_rng(0).integers(0, 255, (2, 31, 45, 3), np.uint8))
+    whole = scored["predict_images"](images=images)
+    floats = scored["predict_tensor"](images=tf.cast(images, tf.float32))
+    assert set(whole) == {"label", "score", "probabilities", "unknown_score", "unknown"}
+    np.testing.assert_allclose(whole["unknown_score"], floats["unknown_score"], atol=1e-4)
+    none = scored["predict_images"](images=images[:0])
+    assert (none["unknown_score"].shape, none["unknown"].shape) == ((0,), (0,))
+    empty = scored["serving_default"](image_bytes=tf.constant([], tf.string))
+    assert empty["unknown"].shape == (0,)

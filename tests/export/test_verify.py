@@ -135,3 +135,35 @@ def test_folder_answers_in_a_process_without_keras(
 def test_folder_that_is_no_saved_model_is_told(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="SavedModel file does not exist"):
         verify_savedmodel(tmp_path, [b"x"], ["ant"], EXPECTED[:1])
+
+
+def score_difference(scores: list[float], flags: list[bool], expected: list[float]) -> float:
+    served = {
+        "ok": np.array([True, False, True]),
+        "unknown_score": np.array(scores, "float32"),
+        "unknown": np.array(flags),
+    }
+    return verify._score_difference(served, np.array(expected, "float32"), 1e-4)
+
+
+def test_unknown_scores_that_agree_pass_and_undecodable_rows_do_not_count() -> None:
+    found = score_difference([0.5, 0.0, 1.2], [False, False, True], [0.501, 7.0, 1.2])
+    assert found == pytest.approx(0.001, abs=1e-5)
+    text = str(ServedParity(3, 0.0, 0, (), 1e-4, unknown_difference=found))
+    assert "unknown scores differ by 0.001 at most" in text
+    assert ServedParity.from_json(json.dumps(ServedParity(3, 0.0, 0, (), 1e-4).to_dict()))
+
+
+def test_other_unknown_scores_and_flags_fail() -> None:
+    with pytest.raises(ParityError, match=r"picture 2: 1\.3000 against 1\.2000"):
+        score_difference([0.5, 0.0, 1.2], [False, False, True], [0.5, 0.0, 1.3])
+    with pytest.raises(ParityError, match="unknown scores"):
+        score_difference([0.5, 0.0, 1.2], [False, False, False], [0.5, 0.0, 1.2])
+    with pytest.raises(ParityError, match="picture 0"):
+        score_difference([np.nan, 0.0, 1.2], [False, False, True], [0.5, 0.0, 1.2])
+
+
+def test_model_that_serves_no_unknown_score_fails_where_one_is_expected() -> None:
+    served = {"ok": np.array([True])}
+    with pytest.raises(ParityError, match="picture 0"):
+        verify._score_difference(served, np.array([0.5]), 1e-4)

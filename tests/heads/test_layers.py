@@ -7,6 +7,7 @@ from tests.heads.test_linear import array, rows
 from tlkeras.errors import TrainingError
 from tlkeras.heads.head import HeadTraining, Labelled
 from tlkeras.heads.layers import LayersHead, fit_layers
+from tlkeras.heads.temperature import tempered
 
 HOW = HeadTraining(epochs=25, learning_rate=0.01, batch_size=16, patience=5, seed=3)
 
@@ -110,3 +111,46 @@ def test_nan_loss_is_an_error_that_names_the_knob() -> None:  # F6
     endless = Labelled(train.vectors, train.labels, np.full(60, np.inf))
     with pytest.raises(TrainingError, match="head_learning_rate"):
         fit_layers([keras.layers.Dense(4)], endless, rows(20, 2), 3, HOW)
+
+
+def folded(head: LayersHead, temperature: float) -> LayersHead:
+    found = head.tempered(temperature)
+    assert found is not None
+    return found
+
+
+def test_temperature_is_folded_into_the_last_dense_layer(fitted: Fitted) -> None:
+    _, validation, head = fitted
+    before = head.probabilities(array(validation))
+    cool = folded(head, 2.0)
+    expected = tempered(before, 2.0)
+    np.testing.assert_allclose(cool.probabilities(array(validation)), expected, atol=1e-5)
+    assert (cool.probabilities(array(validation)).argmax(1) == before.argmax(1)).all()
+    np.testing.assert_array_equal(head.probabilities(array(validation)), before)
+    assert cool.layers[1] is head.layers[1]
+
+
+def test_temperature_is_folded_into_the_users_own_softmax(fitted: Fitted) -> None:
+    import keras
+
+    train, validation, _ = fitted
+    for last in (
+        [keras.layers.Dense(3, activation="softmax", use_bias=False)],
+        [keras.layers.Dense(3), keras.layers.Activation("softmax")],
+    ):
+        head = fit_layers(last, train, validation, 3, HOW)
+        expected = tempered(head.probabilities(array(validation)), 3.0)
+        answers = folded(head, 3.0).probabilities(array(validation))
+        np.testing.assert_allclose(answers, expected, atol=1e-5)
+
+
+def test_head_without_a_dense_layer_before_its_softmax_has_no_temperature(
+    fitted: Fitted,
+) -> None:
+    import keras
+
+    train, validation, _ = fitted
+    own = [keras.layers.Dense(3), keras.layers.LayerNormalization()]
+    assert fit_layers(own, train, validation, 3, HOW).tempered(2.0) is None
+    relu = [keras.layers.Dense(3, activation="relu"), keras.layers.Softmax()]
+    assert fit_layers(relu, train, validation, 3, HOW).tempered(2.0) is None

@@ -11,6 +11,7 @@ from tlkeras.heads.affine import AffineHead
 from tlkeras.heads.head import HeadTraining, Labelled, cross_entropy
 from tlkeras.heads.mlp import Network, fit_mlp
 from tlkeras.heads.table import Table
+from tlkeras.heads.temperature import tempered
 
 HOW = HeadTraining(epochs=25, learning_rate=0.01, batch_size=16, patience=5, seed=3)
 Fitted = tuple[Labelled, Labelled, AffineHead]
@@ -149,3 +150,16 @@ def test_nan_loss_is_an_error_that_names_the_knob() -> None:  # F6
     endless = Labelled(train.vectors, train.labels, np.full(60, np.inf))
     with pytest.raises(TrainingError, match="head_learning_rate"):
         fit_mlp(endless, rows(20, 2), 3, 4, 0.0, HOW)
+
+
+def test_temperature_is_folded_into_the_last_step(fitted: Fitted) -> None:
+    _, validation, head = fitted
+    before = head.probabilities(array(validation))
+    cool = head.tempered(1.7)
+    answers = cool.probabilities(array(validation))
+    np.testing.assert_allclose(answers, tempered(before, 1.7), atol=1e-5)
+    assert (answers.argmax(1) == before.argmax(1)).all()
+    assert cool.affines[0] is head.affines[0]
+    np.testing.assert_allclose(cool.validation, tempered(head.validation, 1.7), atol=1e-6)
+    through = cool.before_refit.probabilities(array(validation))
+    np.testing.assert_allclose(through, cool.validation, atol=1e-5)

@@ -284,8 +284,9 @@ def test_augmented_views_go_through_the_engine(data: ImageFolder) -> None:
         return run
 
     how = tuning(unfreeze=1, trunk_engine=engine)
-    fine_tune(how, data.train.pictures, data.validation.pictures)
-    assert sum(seen) == RECIPE.epochs * len(data.train) + len(data.validation) + 2
+    better = fine_tune(how, data.train.pictures, data.validation.pictures).better
+    looked_at = len(data.train) if better else 0
+    assert sum(seen) == RECIPE.epochs * len(data.train) + len(data.validation) + looked_at + 2
 
 
 def wrong(trunk: object) -> object:
@@ -321,3 +322,23 @@ def test_batchnorm_of_the_users_own_head_may_learn_its_statistics(data: ImageFol
     assert result.better
     assert moved(how.model, before, "own")
     assert not any(moved(how.model, before, f"norm{number}") for number in range(3))
+
+
+@pytest.mark.parametrize("cut", [True, False])
+def test_look_at_the_better_network_is_what_it_gives(data: ImageFolder, cut: bool) -> None:
+    import keras
+
+    how = tuning(cut=cut, knobs=UNVARIED)
+    result = fine_tune(how, data.train.pictures, data.validation.pictures)
+    look = result.after
+    assert look is not None
+    assert look is result.before  # nothing was trained again
+    model = how.model
+    both = keras.Model(model.input, [model.get_layer("embedding").output, model.output])
+    vectors, _ = both(pixels(data.train.pictures), training=False)
+    unseen, answers = both(pixels(data.validation.pictures), training=False)
+    np.testing.assert_allclose(look.vectors, vectors, rtol=1e-2, atol=1e-2)
+    np.testing.assert_allclose(look.unseen, unseen, rtol=1e-2, atol=1e-2)
+    np.testing.assert_allclose(look.answers, answers, atol=1e-2)
+    assert look.labels.tolist() == data.train.labels.tolist()
+    assert look.truth.tolist() == data.validation.labels.tolist()

@@ -34,6 +34,8 @@ def test_all_wrong_knobs_are_named_at_once() -> None:
         {"unfreeze": 0},
         {"unfreeze": 1.5},
         {"unfreeze": -1},
+        {"false_alarms": 0.0},
+        {"false_alarms": 0.6},
     ],
 )
 def test_knob_out_of_range_is_refused(knobs: dict) -> None:

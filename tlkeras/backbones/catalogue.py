@@ -86,6 +86,7 @@ def _backbone(row: dict[str, str]) -> Backbone:
         parameters=int(row["parameters"]),
         imagenet_px=tuple(int(px) for px in row["imagenet_px"].split()),
         published=_published(row) if row["source"] else None,
+        keras_file=row["keras_file"],
     )
 
 

@@ -80,6 +80,7 @@ class Backbone:
     parameters: int = 0  # of the embedding network, without any classifier
     imagenet_px: tuple[int, ...] = ()  # sizes that ImageNet weights were trained at
     published: Published | None = None
+    keras_file: str = ""  # under which Keras keeps the ImageNet weights that it has fetched
     labels: tuple[str, ...] = ()  # what an imported network's own classifier told apart
     notes: tuple[str, ...] = ()  # what was found and decided when it was imported
 

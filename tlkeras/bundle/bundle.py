@@ -3,6 +3,7 @@
 bundle.json   what this folder is, the backbone, the head, and the hash of every other file
 model.keras   opens with keras.models.load_model, without tlkeras
 model.onnx    the same for ONNX Runtime, from pixels; where the network can be written so
+unknown.npy   from an embedding to the unknown score; see `UnknownScore`
 labels.txt    one class a line, in the order of the model's columns
 recipe.json   every knob             metrics.json  figures and decisions
 history.csv   one row an epoch       data.csv      path, sha256, label, part of each picture
@@ -10,7 +11,7 @@ versions.json what it was made with  README.md     the card, for people
 """
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 from tlkeras.bundle.network import Network
 from tlkeras.errors import BundleError
@@ -23,8 +24,8 @@ INDEX = "bundle.json"
 MODEL, LABELS, RECIPE, METRICS = "model.keras", "labels.txt", "recipe.json", "metrics.json"
 HISTORY, DATA, VERSIONS, CARD = "history.csv", "data.csv", "versions.json", "README.md"
 FILES = (MODEL, LABELS, RECIPE, METRICS, HISTORY, DATA, VERSIONS, CARD)
-ONNX = "model.onnx"
-OPTIONAL = (ONNX,)
+ONNX, UNKNOWN = "model.onnx", "unknown.npy"
+OPTIONAL = (ONNX, UNKNOWN)
 
 
 class ScalingFacts(TypedDict):
@@ -58,12 +59,22 @@ class HeadFacts(TypedDict):
     chosen: dict[str, float]
 
 
+class UnknownFacts(TypedDict):
+    """How far the unknown score's limit can be trusted; its numbers are in unknown.npy."""
+
+    false_alarms: float
+    rows: int
+
+
 class Decided(TypedDict):
-    """What came of the validation part, and what was decided without asking."""
+    """What came of the validation part, what was decided without asking, and what it cost."""
 
     accuracy: float
     loss: float
     decisions: list[str]
+    cost: NotRequired[dict[str, dict[str, float]]]
+    temperature: NotRequired[float]
+    unknown: NotRequired[UnknownFacts]
 
 
 @dataclass(frozen=True)

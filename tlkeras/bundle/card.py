@@ -68,11 +68,23 @@ def card(bundle: Bundle) -> str:
             "## Limits",
             "",
             "It answers with one of its classes for every picture, also for one that shows none",
-            "of them. The figures hold for pictures like those it was tested on; the intervals",
+            f"of them. {_unknown(bundle)}",
+            "The figures hold for pictures like those it was tested on; the intervals",
             "count every picture as taken on its own, and are too narrow where several show the",
             "same thing.",
             "",
         ]
+    )
+
+
+def _unknown(bundle: Bundle) -> str:
+    score = bundle.network.unknown
+    if score is None:
+        return ""
+    return (
+        "`unknown_score` says how unlike the training pictures a picture is; of pictures like "
+        f"them at most {score.false_alarms:.2g} have one above 1 (limit set on {score.rows} "
+        "validation pictures). It often misses another class of the same kind."
     )
 
 

@@ -12,6 +12,8 @@ from tlkeras.errors import BundleError
 if TYPE_CHECKING:
     import keras
 
+    from tlkeras.heads.unknown import UnknownScore
+
 
 class Network(Protocol):
     """Pixels (n, h, w, 3) float32 RGB in [0, 255] → probabilities (n, classes) float32."""
@@ -27,6 +29,10 @@ class Network(Protocol):
     @property
     def fingerprint(self) -> str:
         """Of the backbone in it; see `backbones.hashing`."""
+
+    @property
+    def unknown(self) -> "UnknownScore | None":
+        """What tells pictures unlike the training ones by their embeddings, where there is one."""
 
     def write_keras(self, path: Path) -> None:
         """Writes a .keras file that opens without tlkeras."""

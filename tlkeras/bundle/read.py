@@ -20,13 +20,16 @@ from tlkeras.bundle.bundle import (
     ONNX,
     OPTIONAL,
     RECIPE,
+    UNKNOWN,
     VERSIONS,
     Bundle,
 )
 from tlkeras.bundle.index import read_index, sha256
 from tlkeras.bundle.network import check_classifier
 from tlkeras.bundle.portable import check_portable
+from tlkeras.bundle.unknown import from_npy
 from tlkeras.errors import BundleError
+from tlkeras.heads.unknown import UnknownScore
 
 if TYPE_CHECKING:
     import keras
@@ -53,9 +56,15 @@ def load(folder: str | Path) -> Bundle:
     check_portable(folder / MODEL)
     _check_names(folder, index["class_names"])
     metrics = json.loads(_text(folder, METRICS))
+    told = metrics["validation"].pop("unknown", None)
+    known = told is not None and UNKNOWN in index["sha256"]
     return Bundle(
         network=Stored(
-            folder, len(index["class_names"]), index["backbone"]["fingerprint"], index["sha256"]
+            folder,
+            len(index["class_names"]),
+            index["backbone"]["fingerprint"],
+            index["sha256"],
+            from_npy((folder / UNKNOWN).read_bytes(), told) if known else None,
         ),
         class_names=tuple(index["class_names"]),
         backbone=index["backbone"],
@@ -78,12 +87,14 @@ class Stored:
         classes: how many columns its answers have.
         fingerprint: of its backbone.
         sha256: of the files that it may be read from, by name.
+        unknown: its unknown score; None in a run of a release that had none.
     """
 
     folder: Path
     classes: int
     fingerprint: str
     sha256: Mapping[str, str]
+    unknown: UnknownScore | None = None
 
     @cached_property
     def model(self) -> "keras.Model":

@@ -22,12 +22,14 @@ from tlkeras.bundle.bundle import (
     ONNX,
     OPTIONAL,
     RECIPE,
+    UNKNOWN,
     VERSIONS,
     Bundle,
 )
 from tlkeras.bundle.card import card
 from tlkeras.bundle.index import is_run, sha256
 from tlkeras.bundle.portable import check_portable
+from tlkeras.bundle.unknown import facts, to_npy
 from tlkeras.errors import BundleError
 
 DATA_COLUMNS = ("path", "sha256", "label", "part")
@@ -78,11 +80,17 @@ def _not_ours(old: Path) -> list[str]:
 def _write(bundle: Bundle, folder: Path) -> None:
     bundle.network.write_keras(folder / MODEL)
     check_portable(folder / MODEL)
-    optional = OPTIONAL if bundle.network.write_onnx(folder / ONNX) else ()
+    bundle.network.write_onnx(folder / ONNX)
+    decided = bundle.validation
+    unknown = bundle.network.unknown
+    if unknown is not None:
+        (folder / UNKNOWN).write_bytes(to_npy(unknown))
+        decided = {**decided, "unknown": facts(unknown)}
+    optional = [name for name in OPTIONAL if (folder / name).exists()]
     texts = {
         LABELS: "".join(f"{name}\n" for name in bundle.class_names),
         RECIPE: _json(bundle.recipe),
-        METRICS: _json({"validation": bundle.validation, **bundle.metrics}),
+        METRICS: _json({"validation": decided, **bundle.metrics}),
         HISTORY: _csv(bundle.history, _columns(bundle.history)),
         DATA: _csv(bundle.manifest, DATA_COLUMNS),
         VERSIONS: _json(bundle.versions),

@@ -4,12 +4,17 @@ from pathlib import Path
 
 import tlkeras as tl
 from tlkeras.cli import out
+from tlkeras.tasks.trusting.story import with_export
 
 
-def run(folder: Path, data: Path | None, html: Path | None, json: bool) -> None:
-    """Print the report; with `html`, write it as a page too."""
+def run(
+    folder: Path, data: Path | None, html: Path | None, export: Path | None, json: bool
+) -> None:
+    """Print the report; with `html`, write it as a page too, which tells of an `export`."""
     classifier = tl.ImageClassifier.load(folder)
     report = classifier.evaluate(data)
+    if export:
+        report = with_export(report, export)
     if html:
         report.to_html(html)
     if json:

@@ -29,6 +29,10 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Data = Annotated[Path, typer.Argument(help="Class folders, or train/ val/ test/ above them.")]
 Run = Annotated[Path, typer.Argument(help="Run folder that `tlkeras train` wrote.")]
+Backbone = Annotated[
+    str | None, typer.Option(help="Look for wrong labels too, with this backbone.")
+]
+Weights = Annotated[str, typer.Option(help="default, imagenet, builtin, none, or a file.")]
 Seed = Annotated[int, typer.Option(min=0, help="Decides the split and all randomness.")]
 
 
@@ -67,12 +71,59 @@ def demo(
 
 
 @app.command()
-def check(data: Data, seed: Seed = 0, json: Json = False) -> None:
-    """Report broken, duplicate, leaked, odd and unbalanced pictures. Exit 1 on errors."""
+def check(
+    data: Data,
+    backbone: Backbone = None,
+    weights: Weights = "default",
+    html: Annotated[Path | None, typer.Option(help="Write the findings as one page.")] = None,
+    relabel: Annotated[
+        list[str] | None, typer.Option(help="Correct a label: PATH=CLASS; repeatable.")
+    ] = None,
+    leave_out: Annotated[
+        list[str] | None, typer.Option(help="Leave a picture out: PATH; repeatable.")
+    ] = None,
+    undo: Annotated[int, typer.Option(min=0, help="Take back the last corrections.")] = 0,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Report broken, copied, odd and, with a backbone, wrongly labelled pictures.
+
+    Corrections are kept in labels.csv in the folder; no picture is moved, changed or deleted.
+    Exit 1 on errors.
+    """
     from tlkeras.cli import check as command
 
-    if not command.run(data, seed, json):
+    wanted = command.Corrections(tuple(relabel or ()), tuple(leave_out or ()), undo)
+    if not command.run(data, wanted, backbone, weights, html, seed, json):
         raise typer.Exit(CHECK_FAILED)
+
+
+@app.command()
+def rank(
+    data: Data,
+    backbone: Annotated[
+        list[str] | None,
+        typer.Option(help="A candidate: name, file, or NAME=WEIGHTS; repeatable."),
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Time to spend, by fewer pictures if need be.")
+    ] = None,
+    max_mb: Annotated[float | None, typer.Option(help="Largest file.")] = None,
+    max_ms: Annotated[float | None, typer.Option(help="Longest time a picture takes here.")] = None,
+    license: Annotated[
+        list[str] | None, typer.Option(help="Only weights under this licence; repeatable.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw accuracy against time to this file.")
+    ] = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Rank backbones on your own pictures and machine: accuracy, time, memory, size."""
+    from tlkeras.cli import rank as command
+
+    limits = command.Limits(minutes, max_mb, max_ms, tuple(license or ()))
+    command.run(data, tuple(backbone or ()), limits, plot, seed, json)
 
 
 @app.command()
@@ -119,12 +170,15 @@ def evaluate(
         Path | None, typer.Argument(help="Other labelled pictures; without: the run's test part.")
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the report as one HTML file.")] = None,
+    export: Annotated[
+        Path | None, typer.Option(help="With --html: a SavedModel of the run, to tell its parity.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Accuracy with its interval, per-class figures, confusion matrix, worst mistakes."""
     from tlkeras.cli import evaluate as command
 
-    command.run(run, data, html, json)
+    command.run(run, data, html, export, json)
 
 
 @app.command()
@@ -137,6 +191,67 @@ def predict(
     from tlkeras.cli import predict as command
 
     if not command.run(run, pictures, json):
+        raise typer.Exit(CHECK_FAILED)
+
+
+@app.command()
+def compare(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run folders; with --scratch one folder of pictures.")
+    ],
+    data: Annotated[
+        Path | None, typer.Option(help="Other labelled pictures; without: the runs' test part.")
+    ] = None,
+    scratch: Annotated[
+        bool, typer.Option(help="Compare transfer with training from scratch on pictures.")
+    ] = False,
+    backbone: Annotated[str, typer.Option(help="With --scratch: name or file.")] = "MobileNetV2",
+    weights: Weights = "default",
+    plot: Annotated[Path | None, typer.Option(help="Draw it (.png, .svg).")] = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Compare trained runs on the same pictures, or transfer with training from scratch."""
+    if scratch:
+        from tlkeras.cli import scratch as from_scratch
+
+        from_scratch.run(runs, backbone, weights, plot, seed, json)
+        return
+    from tlkeras.cli import compare as command
+
+    command.run(runs, data, plot, json)
+
+
+@app.command()
+def explain(
+    run: Run,
+    pictures: Annotated[list[str], typer.Argument(help="Files, folders or patterns.")],
+    to: Annotated[Path, typer.Option("--to", "-o", help="Folder for the drawings.")] = Path(
+        "explained"
+    ),
+    label: Annotated[str | None, typer.Option(help="Class to explain, not the answer.")] = None,
+    method: Annotated[str, typer.Option(help="gradcam or occlusion.")] = "gradcam",
+    json: Json = False,
+) -> None:
+    """Draw which parts of a picture spoke for its label. Exit 1 if one could not be read."""
+    from tlkeras.cli import explain as command
+
+    if not command.run(run, pictures, to, label, method, json):
+        raise typer.Exit(CHECK_FAILED)
+
+
+@app.command()
+def doctor(
+    model: Annotated[Path, typer.Argument(help="A .keras or .h5 file, or a run folder.")],
+    pictures: Annotated[
+        Path | None, typer.Option(help="Real pictures, to see what the first layers get.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Look for what commonly goes wrong in a Keras model. Exit 1 on errors."""
+    from tlkeras.cli import doctor as command
+
+    if not command.run(model, pictures, json):
         raise typer.Exit(CHECK_FAILED)
 
 

@@ -1,42 +1,32 @@
-"""What is odd about a data set, as findings that print well and go into JSON.
+"""What is odd about a data set that was scanned and split: the checks that need no pixels.
 
 An "error" makes the numbers wrong (a picture with two labels), a "warning" may cost accuracy
 (copies, few pictures), an "info" is good to know (pictures that were turned upright).
 """
 
-import html
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, overload
 
 import numpy as np
 
+from tlkeras.data.checks.findings import SHOWN, Finding, Findings, Severity
 from tlkeras.data.columns.paths import Paths
+from tlkeras.data.corrections.journal import JOURNAL_NAME
+from tlkeras.data.corrections.laid import InForce
 from tlkeras.data.duplicates.clustering import unique_contents
 from tlkeras.data.duplicates.partition import several
 from tlkeras.data.picture import Part, SetAside, printable
+from tlkeras.data.split import PART_NAMES
 
-Severity = Literal["error", "warning", "info"]
+__all__ = ["Examined", "Finding", "Findings", "copies", "find"]
 
 MIN_SIDE_PX = 32
 MAX_ASPECT = 5
+ODD_SIZE = 4  # times the usual side, or a part of it
 MAX_IMBALANCE = 3
 MIN_TRAIN_PICTURES = 10
-
-_SHOWN = 5
-_ORDER: tuple[Severity, ...] = ("error", "warning", "info")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was found, and the pictures it concerns."""
-
-    kind: str
-    severity: Severity
-    message: str
-    paths: Sequence[Path] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,88 +52,17 @@ class Examined:
         """Paths of some rows, or of several sets of rows."""
         return self.paths.take(rows if isinstance(rows, np.ndarray) else np.concatenate(rows))
 
+    def sets(self, sets: Sequence[np.ndarray], class_names: Sequence[str]) -> list[str]:
+        """Of each picture in some sets of rows: the set, its class and its part."""
+        return [
+            f"set {number}, {class_names[self.labels[row]]}, {PART_NAMES[self.parts[row]]}"
+            for number, rows in enumerate(sets, 1)
+            for row in rows.tolist()
+        ]
 
-class Findings(Sequence[Finding]):
-    """The findings, gravest first; `ok` when none of them is an error.
-
-    >>> found = Findings("2 pictures, 2 classes", [Finding("tiny", "warning", "1 is small")])
-    >>> found.ok, len(found), found[0].kind
-    (True, 1, 'tiny')
-    >>> print(found)
-    2 pictures, 2 classes
-    0 errors, 1 warning, 0 infos
-    <BLANKLINE>
-    warning  tiny  1 is small
-    """
-
-    def __init__(self, summary: str, findings: Iterable[Finding]) -> None:
-        self.summary = summary
-        self._findings = tuple(sorted(findings, key=lambda f: _ORDER.index(f.severity)))
-
-    @property
-    def ok(self) -> bool:
-        """Whether there is no error among the findings."""
-        return not any(finding.severity == "error" for finding in self)
-
-    @overload
-    def __getitem__(self, index: int) -> Finding: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Finding, ...]: ...
-    def __getitem__(self, index: int | slice) -> Finding | tuple[Finding, ...]:
-        return self._findings[index]
-
-    def __len__(self) -> int:
-        return len(self._findings)
-
-    def __iter__(self) -> Iterator[Finding]:
-        return iter(self._findings)
-
-    def __repr__(self) -> str:
-        return f"Findings({self.summary!r}, {self._counts()})"
-
-    def to_dict(self) -> dict[str, object]:
-        """The same for JSON: every path as text, all of them."""
-        return {
-            "ok": self.ok,
-            "summary": self.summary,
-            "findings": [
-                {
-                    "kind": finding.kind,
-                    "severity": finding.severity,
-                    "message": finding.message,
-                    "paths": [printable(path) for path in finding.paths],
-                }
-                for finding in self
-            ],
-        }
-
-    def __str__(self) -> str:
-        width = max((len(finding.kind) for finding in self), default=0)
-        indent = " " * (9 + width + 2)
-        lines = [self.summary, self._counts()]
-        if self._findings:
-            lines.append("")
-        for finding in self:
-            first, *others = _lines(finding)
-            lines.append(f"{finding.severity:<9}{finding.kind:<{width}}  {first}")
-            lines += [indent + text for text in others]
-        return "\n".join(lines)
-
-    def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{finding.severity}</td><td>{html.escape(finding.kind)}</td><td>"
-            + "<br>".join(html.escape(text) for text in _lines(finding))
-            + "</td></tr>"
-            for finding in self
-        )
-        return (
-            f"<p>{html.escape(self.summary)}<br>{self._counts()}</p>"
-            f"<table><tr><th>severity</th><th>kind</th><th>finding</th></tr>{rows}</table>"
-        )
-
-    def _counts(self) -> str:
-        number = Counter(finding.severity for finding in self)
-        return ", ".join(f"{number[s]} {s}{'s' * (number[s] != 1)}" for s in _ORDER)
+    def size(self, row: int) -> str:
+        """Width and height of one picture in pixels."""
+        return f"{self.facts['width'][row]} x {self.facts['height'][row]}"
 
 
 def find(
@@ -151,10 +70,12 @@ def find(
     examined: Examined,
     set_aside: Sequence[SetAside],
     ignored: Sequence[Path],
+    force: InForce,
 ) -> list[Finding]:
-    """Every finding about a data set that was scanned and split."""
+    """Every finding about a data set that was scanned and split, those that need no pixels."""
     return [
         *_not_used(set_aside, ignored),
+        *_corrected(force),
         *copies(examined, parts[0].class_names),
         *_torn_groups(examined),
         *_class_sizes(parts),
@@ -171,7 +92,7 @@ def _not_used(set_aside: Sequence[SetAside], ignored: Sequence[Path]) -> Iterato
     for kind, (noun, words) in said.items():
         some = [item for item in set_aside if item.kind == kind]
         if some:
-            reasons = [f"{printable(item.path)}: {item.reason}" for item in some[:_SHOWN]]
+            reasons = [f"{printable(item.path)}: {item.reason}" for item in some[:SHOWN]]
             message = "\n".join([f"{_counted(some, noun)} {words}", *reasons])
             yield Finding(kind, "warning", message, tuple(item.path for item in some))
     if ignored:
@@ -183,6 +104,27 @@ def _not_used(set_aside: Sequence[SetAside], ignored: Sequence[Path]) -> Iterato
             f"{_counted(ignored, 'other file')} left out: {listed}",
             ignored,
         )
+
+
+def _corrected(force: InForce) -> Iterator[Finding]:
+    if force:
+        out = force.left_out
+        yield Finding(
+            "corrected",
+            "info",
+            str(force),
+            (*force.relabelled, *(aside.path for aside in out)),
+            (*force.changes, *(aside.reason for aside in out)),
+        )
+    if force.unused:
+        rows = f"{len(force.unused):,} row{'s' * (len(force.unused) != 1)}"
+        listed = list(force.unused[:SHOWN])
+        if len(force.unused) > SHOWN:
+            listed.append(f"and {len(force.unused) - SHOWN:,} more")
+        message = "\n".join([f"{rows} of {JOURNAL_NAME} not in force, mend or remove", *listed])
+        yield Finding("stale-correction", "warning", message)
+    if force.foreign:
+        yield Finding("foreign-labels", "info", f"{force.foreign}, and was left alone")
 
 
 def copies(examined: Examined, class_names: Sequence[str]) -> Iterator[Finding]:
@@ -208,9 +150,9 @@ def copies(examined: Examined, class_names: Sequence[str]) -> Iterator[Finding]:
             mixed = Counter(tuple(np.unique(examined.labels[rows]).tolist()) for rows in sets)
             message += "\n" + "\n".join(
                 f"{' and '.join(class_names[label] for label in labels)}: {number}"
-                for labels, number in mixed.most_common(_SHOWN)
+                for labels, number in mixed.most_common(SHOWN)
             )
-        yield Finding(kind, severity, message, paths)
+        yield Finding(kind, severity, message, paths, examined.sets(sets, class_names))
     straddling = [rows for rows in clustered if _differ(examined.parts[rows])]
     if straddling:
         yield Finding(
@@ -269,20 +211,21 @@ def _shapes(examined: Examined) -> Iterator[Finding]:
     width = examined.facts["width"].astype(np.int64)
     height = examined.facts["height"].astype(np.int64)
     shorter, longer = np.minimum(width, height), np.maximum(width, height)
-    tiny = np.flatnonzero(shorter < MIN_SIDE_PX)
+    small = shorter < MIN_SIDE_PX
+    tiny = np.flatnonzero(small)
     if len(tiny):
-        smallest = tiny[np.argmin(width[tiny] * height[tiny])]
-        yield _about(
-            examined,
-            tiny,
-            "tiny",
-            "warning",
-            f"with a side below {MIN_SIDE_PX} px, the smallest {width[smallest]} x "
-            f"{height[smallest]}",
-        )
+        smallest = int(tiny[np.argmin(width[tiny] * height[tiny])])
+        words = f"with a side below {MIN_SIDE_PX} px, the smallest {examined.size(smallest)}"
+        yield _about(examined, tiny, "tiny", "warning", words, examined.size)
     long = np.flatnonzero(longer > MAX_ASPECT * shorter)
     if len(long):
-        yield _about(examined, long, "extreme-aspect", "warning", f"longer than {MAX_ASPECT} : 1")
+        words = f"longer than {MAX_ASPECT} : 1"
+        yield _about(examined, long, "extreme-aspect", "warning", words, examined.size)
+    sides = np.sqrt(width * height)
+    odd = np.flatnonzero(_unlike_the_others(sides) & ~small)
+    if len(odd):
+        words = f"of another size than most, which are about {np.median(sides):.0f} px a side"
+        yield _about(examined, odd, "odd-size", "info", words, examined.size)
     rotated = np.flatnonzero(examined.facts["rotated"])
     if len(rotated):
         words = "turned upright by the EXIF orientation"
@@ -294,10 +237,30 @@ def _shapes(examined: Examined) -> Iterator[Finding]:
         yield _about(examined, others, "not-rgb", "info", f"converted to RGB: {listed}")
 
 
+def _unlike_the_others(sides: np.ndarray) -> np.ndarray:
+    """Whether each of the sides (n,) in px is far from what most of them are, bool (n,).
+
+    Far is a factor of ODD_SIZE from the median, and three quartile distances outside the
+    quartiles (J. Tukey's "far out", 1977), both on a logarithmic scale.
+    """
+    logs = np.log2(sides)
+    low, middle, high = np.quantile(logs, [0.25, 0.5, 0.75])
+    reach = 3 * (high - low)
+    far_out = (logs < low - reach) | (logs > high + reach)
+    return far_out & (np.abs(logs - middle) > np.log2(ODD_SIZE))
+
+
 def _about(
-    examined: Examined, rows: np.ndarray, kind: str, severity: Severity, words: str
+    examined: Examined,
+    rows: np.ndarray,
+    kind: str,
+    severity: Severity,
+    words: str,
+    detail: Callable[[int], str] | None = None,
 ) -> Finding:
-    return Finding(kind, severity, f"{_counted(rows, 'picture')} {words}", examined.paths_of(rows))
+    details = [detail(row) for row in rows.tolist()] if detail else ()
+    message = f"{_counted(rows, 'picture')} {words}"
+    return Finding(kind, severity, message, examined.paths_of(rows), details)
 
 
 def _differ(values: np.ndarray) -> bool:
@@ -308,14 +271,3 @@ def _counted(some: Sized, noun: str) -> str:
     first, _, rest = noun.partition(" of ")
     plural = first if len(some) == 1 else first + "s"
     return f"{len(some):,} {plural}" + (f" of {rest}" if rest else "")
-
-
-def _lines(finding: Finding) -> list[str]:
-    """Message and at most five example paths, those left out that the message names already."""
-    shown = [printable(path) for path in finding.paths[:_SHOWN]]
-    left = len(finding.paths) - len(shown)
-    return [
-        *finding.message.split("\n"),
-        *(path for path in shown if path not in finding.message),
-        *([f"and {left:,} more"] if left else []),
-    ]

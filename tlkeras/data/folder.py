@@ -13,18 +13,20 @@ from pathlib import Path
 import numpy as np
 
 from tlkeras.data.check import Examined, Findings, copies, find
+from tlkeras.data.checks.flipped import flipped
+from tlkeras.data.checks.looks import look_at_all, odd_looks
 from tlkeras.data.columns.listing import Listing
+from tlkeras.data.columns.placed import Shares, check_readable, group_keys, leaks, placed
 from tlkeras.data.columns.records import Selected
+from tlkeras.data.corrections.corrections import Corrections
 from tlkeras.data.duplicates import clusters, joined, numbered
 from tlkeras.data.labelled import list_arrays, list_csv, list_folder
 from tlkeras.data.picture import Part, Pictures, SetAside, printable
 from tlkeras.data.scan import scan
-from tlkeras.data.split import PART_NAMES, split
+from tlkeras.data.split import PART_NAMES
 from tlkeras.errors import DataError
 
 log = logging.getLogger(__name__)
-
-Shares = tuple[float, float, float]
 
 _SHARES: Shares = (0.70, 0.15, 0.15)
 
@@ -44,6 +46,7 @@ class ImageFolder:
         train, validation, test: the parts, with `.paths`, `.labels` and `.counts()`.
         class_names: sorted; `labels` are indices into it.
         set_aside: what is not used, each with its `path` and `reason`.
+        corrections: of labels, kept in the folder's `labels.csv` and laid over it.
         root: the folder, None for arrays.
         seed: as given.
 
@@ -67,6 +70,7 @@ class ImageFolder:
     ) -> None:
         _check_shares(split)
         self._fill(list_folder(folder), split, groups, seed)
+        self._from_folders = True
 
     @classmethod
     def from_csv(
@@ -134,25 +138,27 @@ class ImageFolder:
             readable = np.flatnonzero(scanned.readable)
             unreadable = np.flatnonzero(~scanned.readable).tolist()
             set_aside = [*listing.set_aside, *scanned.set_aside(unreadable)]
-            _check_readable(listing, readable, set_aside)
+            check_readable(listing, readable, set_aside)
             alike = clusters(
                 _rows(scanned.facts, readable)["sha256"],
                 _rows(scanned.dhash, readable),
                 Selected(scanned.thumbnails, readable),
             )
-        leaks = _leaks(listing, readable, alike)
-        set_aside += leaks.values()
+        leaked = leaks(listing, readable, alike)
+        set_aside += leaked.values()
         kept = np.ones(len(readable), bool)
-        kept[list(leaks)] = False
+        kept[list(leaked)] = False
         used, alike = readable[kept], alike[kept]
-        keys = _group_keys(listing, used, groups)
+        keys = group_keys(listing, used, groups)
         together = numbered(alike) if keys is None else joined(keys, alike)
-        parts = _parts(listing, used, together, shares, seed)
+        parts = placed(listing, used, together, shares, seed)
         self._class_names = listing.class_names
         self._root = listing.root
         self._seed = seed
         self._ignored = listing.ignored
         self._set_aside = tuple(set_aside)
+        self._in_force = listing.corrections
+        self._from_folders = False
         self._examined = Examined(
             listing.paths if len(used) == len(listing) else listing.paths.take(used),
             _rows(listing.labels, used),
@@ -161,11 +167,11 @@ class ImageFolder:
             alike.astype(np.int32),
             together.astype(np.int32),
         )
+        given = listing.pixels
+        pixels = None if given is None else [given[row] for row in used.tolist()]
+        self._sources = self._examined.paths if pixels is None else pixels
         pictures = Pictures(
-            self._examined.paths,
-            self._examined.labels,
-            self._examined.facts["sha256"],
-            None if listing.pixels is None else [listing.pixels[row] for row in used.tolist()],
+            self._examined.paths, self._examined.labels, self._examined.facts["sha256"], pixels
         )
         self._parts = {
             name: Part(name, pictures.take(np.flatnonzero(parts == number)), self._class_names)
@@ -174,14 +180,22 @@ class ImageFolder:
         self._log()
 
     def _log(self) -> None:
-        if self._set_aside:
+        unwanted = [aside for aside in self._set_aside if aside.kind != "left-out"]
+        if unwanted:
             log.warning(
                 "%s of %s pictures are set aside, such as %s: %s (see .set_aside)",
-                f"{len(self._set_aside):,}",
+                f"{len(unwanted):,}",
                 f"{len(self._set_aside) + len(self._examined):,}",
-                printable(self._set_aside[0].path),
-                self._set_aside[0].reason,
+                printable(unwanted[0].path),
+                unwanted[0].reason,
             )
+        force = self._in_force
+        if force:
+            log.info("%s (see .corrections)", force)
+        if force.foreign:
+            log.info("%s", force.foreign)
+        for text in force.unused:
+            log.warning("not in force: %s", text)
         for finding in copies(self._examined, self._class_names):
             if finding.kind == "two-labels":
                 log.warning("%s: %s", finding.message, printable(finding.paths[0]))
@@ -221,8 +235,26 @@ class ImageFolder:
         """The seed of the split."""
         return self._seed
 
+    @property
+    def corrections(self) -> Corrections:
+        """The corrections of labels in the folder's `labels.csv`, to be added to and undone.
+
+        Raises:
+            DataError: the pictures came from a table or from arrays.
+        """
+        if not self._from_folders:
+            raise DataError(
+                "Expected pictures in class folders, over which corrections can be laid. "
+                f"Received: pictures from {'arrays' if self._root is None else 'a table'}. "
+                "Correct the labels there."
+            )
+        return Corrections(self._root or "")
+
     def check(self) -> Findings:
-        """What is odd: broken, copied, leaked, doubly labelled, few, tiny, turned pictures.
+        """What is odd: broken, copied, leaked, doubly labelled, few, tiny, blank, blurred pictures.
+
+        Every picture is looked at once, by several threads; what was measured is kept, so that
+        the next check takes no time.
 
         Example::
 
@@ -236,7 +268,12 @@ class ImageFolder:
             f"{len(self._examined):,} pictures, {len(self.class_names)} classes: {numbers}; "
             f"{len(self.set_aside):,} set aside"
         )
-        return Findings(summary, find(parts, self._examined, self.set_aside, self._ignored))
+        found = find(parts, self._examined, self.set_aside, self._ignored, self._in_force)
+        looks = look_at_all(self._sources)
+        found += odd_looks(looks, self._examined.paths)
+        found += flipped(self._examined, looks, self.class_names)
+        looks.close()
+        return Findings(summary, found)
 
     def fingerprint(self) -> str:
         """SHA-256 over class names and each picture's content, label and part.
@@ -288,99 +325,6 @@ def _check_shares(shares: Shares) -> None:
         )
 
 
-def _check_readable(listing: Listing, readable: np.ndarray, set_aside: Sequence[SetAside]) -> None:
-    """Every class must have a readable picture that may be trained on."""
-    given = bool((listing.parts >= 0).any())
-    counted = readable[listing.parts[readable] == 0] if given else readable
-    present = np.bincount(listing.labels[counted], minlength=len(listing.class_names))
-    problems: list[str] = []
-    for label in np.flatnonzero(present == 0).tolist():
-        reasons = {item.path: item.reason for item in set_aside}
-        paths = listing.paths.take(np.flatnonzero(listing.labels == label))
-        broken = next((path for path in paths if path in reasons), None)
-        said = f", such as {printable(broken)}: {reasons[broken]}" if broken else ""
-        where = " in train" if given else ""
-        problems.append(f"  - {listing.class_names[label]!r} has none{where}{said}")
-    if problems:
-        raise DataError(
-            "Expected at least one readable picture of every class to train on, got:\n"
-            + "\n".join(problems[:20])
-            + "\nReplace the broken files, add pictures, or remove the class."
-        )
-
-
 def _rows(table: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """The rows of a table, ascending; the table itself, not a copy, where these are all."""
     return table if len(rows) == len(table) else table[rows]
-
-
-def _leaks(listing: Listing, readable: np.ndarray, copies: np.ndarray) -> dict[int, SetAside]:
-    """Training pictures of a given split that are copies of a validation or test picture.
-
-    By position in `readable`, of which `copies` are the clusters.
-    """
-    given = listing.parts[readable]
-    held = np.flatnonzero(given > 0)
-    held_clusters, first = np.unique(copies[held], return_index=True)
-    suspects = np.flatnonzero((given == 0) & np.isin(copies, held_clusters))
-    leaks: dict[int, SetAside] = {}
-    for position in suspects.tolist():
-        at = held[first[np.searchsorted(held_clusters, copies[position])]]
-        original = printable(listing.paths[int(readable[at])])
-        leaks[position] = SetAside(
-            listing.paths[int(readable[position])],
-            f"a copy of {original} in {PART_NAMES[given[at]]}",
-            "leaked",
-        )
-    return leaks
-
-
-def _group_keys(
-    listing: Listing, used: np.ndarray, groups: Callable[[Path], Hashable] | None
-) -> np.ndarray | None:
-    """The group of each used picture, int64 (n,); one without a group is a group of its own.
-
-    None where no picture has a group.
-    """
-    if groups is None and listing.groups is None:
-        return None
-    numbers = np.arange(len(used), dtype=np.int64)
-    known: dict[Hashable, int] = {}
-    for position, row in enumerate(used.tolist()):
-        if groups is not None:
-            group = groups(listing.paths[row])
-        else:
-            group = None if listing.groups is None else listing.groups[row]
-        if group is not None:
-            numbers[position] = len(used) + known.setdefault(group, len(known))
-    return numbers
-
-
-def _parts(
-    listing: Listing, used: np.ndarray, together: np.ndarray, shares: Shares, seed: int
-) -> np.ndarray:
-    """Index into PART_NAMES of each used picture: as given, and the missing parts split off."""
-    parts = np.maximum(listing.parts[used], 0)
-    given = {PART_NAMES[part] for part in np.unique(listing.parts[used]).tolist() if part > 0}
-    wanted = [0.0 if name in given else share for name, share in
-              zip(PART_NAMES, shares, strict=True)]  # fmt: skip
-    total = sum(wanted)
-    free = np.flatnonzero(parts == 0)
-    labels = listing.labels[used]
-    present = np.bincount(labels[free], minlength=len(listing.class_names))
-    missing = [listing.class_names[label] for label in np.flatnonzero(present == 0)]
-    if missing:
-        raise DataError(
-            "Expected pictures of every class in train, but all of those of "
-            f"{', '.join(repr(name) for name in missing)} are copies of "
-            "validation or test pictures and were set aside. Add training pictures, or remove "
-            "the copies from validation and test."
-        )
-    parts[free] = split(
-        labels[free],
-        together[free],
-        [share / total for share in wanted],
-        seed=seed,
-        class_names=listing.class_names,
-    )
-    return parts

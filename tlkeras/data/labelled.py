@@ -12,12 +12,15 @@ import hashlib
 import os
 import sys
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from tlkeras.data.columns.listing import LabelledPaths, Listing
 from tlkeras.data.columns.paths import Paths
+from tlkeras.data.corrections.journal import JOURNAL_NAME, read_journal
+from tlkeras.data.corrections.laid import lay_over
 from tlkeras.data.decode import SUFFIXES, array_to_rgb
 from tlkeras.data.picture import SetAside, printable
 from tlkeras.data.sources import files_below, real_folders, visible
@@ -35,7 +38,37 @@ _PARTS = {
 
 
 def list_folder(folder: str | Path) -> Listing:
-    """Pictures in class folders, or in class folders below train/, val/ and test/."""
+    """Pictures in class folders, or in class folders below train/, val/ and test/.
+
+    The corrections of a `labels.csv` in the folder are laid over the labels.
+    """
+    problems: list[str] = []
+    listing = by_folder(folder, problems)
+    root, names = Path(folder), listing.class_names
+    journal = read_journal(root)
+    labels, used, force = lay_over(root, journal, listing.paths, listing.labels, names)
+    numbers = np.bincount(listing.labels, minlength=len(names))
+    emptied = (numbers > 0) & (np.bincount(labels[used], minlength=len(names)) == 0)
+    problems += [
+        f"{JOURNAL_NAME} leaves no picture to {names[label]!r}: correct it, or undo some of it"
+        for label in np.flatnonzero(emptied)
+    ]
+    _check_classes(root, names, labels[used], problems)
+    own = root / JOURNAL_NAME
+    return replace(
+        listing,
+        paths=listing.paths if len(used) == len(labels) else listing.paths.take(used),
+        labels=labels[used],
+        parts=listing.parts[used],
+        ignored=listing.ignored if force.foreign else _without(listing.ignored, own),
+        set_aside=(*listing.set_aside, *force.left_out),
+        corrections=force,
+    )
+
+
+def by_folder(folder: str | Path, problems: list[str] | None = None) -> Listing:
+    """Pictures with the labels that their folders say, whatever was corrected; `problems` grow."""
+    problems = [] if problems is None else problems
     root = Path(folder)
     if not root.is_dir():
         raise DataError(_no_folder(root))
@@ -48,7 +81,6 @@ def list_folder(folder: str | Path) -> Listing:
             "Check its permissions."
         ) from err
     seen = real_folders(root)
-    problems: list[str] = []
     found = LabelledPaths()
     closed: list[Path] = []
     for part, parent in parts:
@@ -65,7 +97,6 @@ def list_folder(folder: str | Path) -> Listing:
                 else:
                     closed.append(where)
     class_names, labels = found.classes()
-    _check_classes(root, class_names, labels, problems)
     return Listing(
         root,
         class_names,
@@ -153,6 +184,14 @@ def list_arrays(
     paths = Paths(Path(f"array/{number:06}") for number in range(len(pixels)))
     parts = np.full(len(pixels), -1, np.int8)
     return Listing(None, names, paths, np.array(indices, np.int32), parts, members, pixels)
+
+
+def _without(paths: Sequence[Path], one: Path) -> Sequence[Path]:
+    """The paths, one of them left out where it is among them."""
+    if not isinstance(paths, Paths):
+        return paths
+    row = paths.rows_of([one]).get(one)
+    return paths if row is None else paths.take(np.delete(np.arange(len(paths)), row))
 
 
 def _part_folders(root: Path, ignored: Paths) -> list[tuple[str | None, Path]]:

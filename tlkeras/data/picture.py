@@ -41,7 +41,8 @@ class Picture:
 class SetAside:
     """A picture that is not trained on, and why.
 
-    `kind` is "unreadable", "leaked" (a copy of a validation or test picture) or "repeated".
+    `kind` is "unreadable", "leaked" (a copy of a validation or test picture), "repeated" or
+    "left-out" (by a correction).
     """
 
     path: Path

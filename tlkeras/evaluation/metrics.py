@@ -6,12 +6,8 @@ class without pictures, F1 when both are 0.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
-from statistics import NormalDist
 
 import numpy as np
-
-from tlkeras.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -32,37 +28,6 @@ def accuracy(labels: np.ndarray, predicted: np.ndarray) -> float:
     0.75
     """
     return float(np.mean(np.asarray(labels) == np.asarray(predicted)))
-
-
-def wilson_interval(correct: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Interval (low, high) in [0, 1] that holds the true share with this confidence.
-
-    E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
-    Journal of the American Statistical Association 22 (1927). Unlike p ± 1.96·sd it stays
-    inside [0, 1] and is not empty at 0 of n or n of n.
-
-    >>> low, high = wilson_interval(28, 30)
-    >>> f"{low:.3f} {high:.3f}"
-    '0.787 0.982'
-    """
-    if not 0 <= correct <= n or n < 1:
-        raise DataError(
-            f"An interval needs 0 <= correct <= n and n >= 1; received correct={correct}, n={n}. "
-            "Count over at least one picture."
-        )
-    if not 0 < confidence < 1:
-        raise DataError(
-            f"confidence is expected between 0 and 1, both excluded; received {confidence}. "
-            "Pass 0.95 for a 95 % interval."
-        )
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    share = correct / n
-    centre = share + z * z / (2 * n)
-    half = z * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    scale = 1 + z * z / n
-    low = 0.0 if correct == 0 else (centre - half) / scale
-    high = 1.0 if correct == n else (centre + half) / scale
-    return low, high
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:

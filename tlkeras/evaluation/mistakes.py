@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 
 import numpy as np
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """One picture answered wrongly; `index` is its row, probabilities are in [0, 1]."""
+    """One picture and its answer; `index` is its row, probabilities are in [0, 1]."""
 
     name: str
     truth: str
@@ -41,20 +42,47 @@ def most_wrong(
     >>> most_wrong(1, np.array([0, 0, 1]), probabilities, ["a", "b", "c"], ["cat", "dog"])[0].name
     'b'
     """
-    predicted = probabilities.argmax(axis=1)
-    mistakes = [
-        Mistake(
-            name=names[row],
-            truth=class_names[labels[row]],
-            predicted=class_names[predicted[row]],
-            probability=float(probabilities[row, predicted[row]]),
-            probability_of_truth=float(probabilities[row, labels[row]]),
-            index=int(row),
-        )
-        for row in np.flatnonzero(predicted != labels)
-    ]
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    mistakes = [_answer(row, labels, probabilities, names, class_names) for row in wrong]
     mistakes.sort(key=lambda m: (-m.probability, m.probability_of_truth, m.name))
     return mistakes[: max(k, 0)]
+
+
+def highest_losses(
+    k: int,
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    names: Sequence[str],
+    class_names: Sequence[str],
+) -> list[Mistake]:
+    """The `k` answers that gave their true class the least, right ones among them.
+
+    >>> probabilities = np.array([[0.9, 0.1], [0.3, 0.7], [0.6, 0.4]])
+    >>> labels, classes = np.array([0, 0, 1]), ["cat", "dog"]
+    >>> [one.name for one in highest_losses(2, labels, probabilities, ["a", "b", "c"], classes)]
+    ['b', 'c']
+    """
+    truth = probabilities[np.arange(len(labels)), labels]
+    order = nsmallest(k, range(len(truth)), key=lambda row: (truth[row], names[row]))
+    return [_answer(row, labels, probabilities, names, class_names) for row in order]
+
+
+def _answer(
+    row: int,
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    names: Sequence[str],
+    class_names: Sequence[str],
+) -> Mistake:
+    predicted = int(probabilities[row].argmax())
+    return Mistake(
+        name=names[row],
+        truth=class_names[labels[row]],
+        predicted=class_names[predicted],
+        probability=float(probabilities[row, predicted]),
+        probability_of_truth=float(probabilities[row, labels[row]]),
+        index=int(row),
+    )
 
 
 def most_confused(k: int, confusion: np.ndarray, class_names: Sequence[str]) -> list[ConfusedPair]:

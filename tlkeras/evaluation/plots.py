@@ -3,32 +3,22 @@
 Imported only by `Report.plot`, since matplotlib is an extra.
 """
 
-from io import BytesIO
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.figure import Figure
 
-from tlkeras.evaluation.heatmap import NUMBERED_CLASSES, strength
-from tlkeras.evaluation.metrics import wilson_interval
+from tlkeras.evaluation.page.heatmap import NUMBERED_CLASSES, strength
 from tlkeras.evaluation.results import Results
 from tlkeras.evaluation.wording import percent, plain, shortened, span
+from tlkeras.figures import INK, LINE, RIGHT, SOFT, WRONG, Plot
+from tlkeras.intervals import wilson_interval
 
-RIGHT, WRONG, INK, SOFT = "#1f5fb8", "#c2410c", "#1a2230", "#5a6677"
-
-
-class Plot(Figure):
-    """A figure that a notebook shows once, because pyplot does not know of it."""
-
-    def _repr_png_(self) -> bytes:
-        buffer = BytesIO()
-        self.savefig(buffer, format="png", dpi=100)
-        return buffer.getvalue()
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
-def figure(results: Results) -> Figure:
+def figure(results: Results) -> "Figure":
     """A matplotlib figure with two panels; `.savefig("report.png")` writes it.
 
     Example::
@@ -43,7 +33,6 @@ def figure(results: Results) -> Figure:
     label = max(len(name) for name in names) * font * 0.0085
     widths = [square + 1.8 * label + 0.7, 3.6 + label]
     plot = Plot(figsize=(sum(widths) + 0.6, square + 0.8 * label + 1.3), layout="constrained")
-    FigureCanvasAgg(plot)
     left, right = plot.subplots(1, 2, width_ratios=widths)
     _confusion(left, results, names, font)
     _recall(right, results, font)
@@ -57,7 +46,9 @@ def figure(results: Results) -> Figure:
     return plot
 
 
-def _confusion(axes: Axes, results: Results, names: list[str], font: float) -> None:
+def _confusion(axes: "Axes", results: Results, names: list[str], font: float) -> None:
+    from matplotlib.colors import LinearSegmentedColormap
+
     confusion = results.confusion
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     own = np.eye(len(confusion), dtype=bool)
@@ -94,7 +85,7 @@ def _confusion(axes: Axes, results: Results, names: list[str], font: float) -> N
         )
 
 
-def _recall(axes: Axes, results: Results, font: float) -> None:
+def _recall(axes: "Axes", results: Results, font: float) -> None:
     scores = results.per_class
     places = np.arange(len(scores))
     for place, score in zip(places, scores, strict=True):
@@ -112,13 +103,13 @@ def _recall(axes: Axes, results: Results, font: float) -> None:
     axes.set_xticks(np.linspace(0, 1, 5), ["0", "25", "50", "75", "100 %"])
     axes.set_xlabel("recall, with 95 % interval", color=SOFT)
     axes.tick_params(length=0, colors=INK)
-    axes.grid(axis="x", color="#dfe4ea", linewidth=0.8)
+    axes.grid(axis="x", color=LINE, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[:].set_visible(False)
     _literal(axes)
 
 
-def _literal(axes: Axes) -> None:
+def _literal(axes: "Axes") -> None:
     """Class names with a dollar sign are names, not formulas."""
     for text in [*axes.get_xticklabels(), *axes.get_yticklabels()]:
         text.set_parse_math(False)

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tlkeras.bundle.atomic import write_bytes
-from tlkeras.errors import MissingExtraError
 from tlkeras.evaluation.results import Results
 from tlkeras.evaluation.text import to_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from tlkeras.evaluation.html import Thumbnails
+    from tlkeras.evaluation.calibration import Calibration
+    from tlkeras.evaluation.page.mistakes import Thumbnails
 
 MISTAKES_KEPT = 50
 
@@ -27,6 +27,8 @@ class Report(Results):
         names: which picture a row is, as text; they stay with their rows.
         title: the heading.
         thumbnails: gives a small encoded picture for a row, or None; used by `to_html`.
+        story: tells what is known beside the answers, for the rows that are shown; used by
+            `to_html`, and asked only then.
 
     >>> report = Report(("cat", "dog"), [0, 1, 1], [[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]])
     >>> report
@@ -43,9 +45,21 @@ class Report(Results):
         return to_text(self)
 
     def _repr_html_(self) -> str:
-        from tlkeras.evaluation.html import to_fragment
+        from tlkeras.evaluation.page.page import to_fragment
 
         return to_fragment(self)
+
+    @property
+    def calibration(self) -> "Calibration":
+        """How far confidence and accuracy are apart: expected calibration error, bins, plot.
+
+        Example::
+
+            report.calibration.ece
+        """
+        from tlkeras.evaluation.calibration import Calibration
+
+        return Calibration(self.labels, self.probabilities)
 
     def to_dict(self) -> dict[str, object]:
         """Every number as plain Python values, ready for JSON; without the raw probabilities.
@@ -67,7 +81,10 @@ class Report(Results):
             "reliability": self.reliability,
             "baseline": dict(zip(("class", "accuracy"), self.baseline, strict=True)),
             "class_names": list(self.class_names),
-            "per_class": [dict(vars(score)) for score in self.per_class],
+            "per_class": [
+                {**vars(score), "recall_interval": None if sure is None else list(sure)}
+                for score, sure in zip(self.per_class, self.recall_intervals, strict=True)
+            ],
             "confusion": self.confusion.tolist(),
             "mistakes": [dict(vars(mistake)) for mistake in self.worst(MISTAKES_KEPT)],
         }
@@ -86,6 +103,10 @@ class Report(Results):
     def to_html(self, path: str | Path, thumbnails: "Thumbnails | None" = None) -> Path:
         """Write one HTML file that works offline, and return its path.
 
+        Of a classifier's own report it has, beside the answers, everything that is known of
+        how it came about: explained mistakes, training curves, findings about the pictures,
+        calibration, a map of the embeddings, parity of an export, recipe, versions and cost.
+
         Args:
             path: the file to write; an existing one is replaced once the new one is complete.
             thumbnails: called with a row number, gives a small JPEG, PNG, GIF or WebP file's
@@ -96,7 +117,7 @@ class Report(Results):
 
             report.to_html("report.html", thumbnails=lambda row: Path(paths[row]).read_bytes())
         """
-        from tlkeras.evaluation.html import to_page
+        from tlkeras.evaluation.page.page import to_page
 
         return write_bytes(path, to_page(self, thumbnails or self.thumbnails).encode("utf-8"))
 
@@ -110,12 +131,8 @@ class Report(Results):
 
             report.plot().savefig("report.png")
         """
-        try:
-            from tlkeras.evaluation.plots import figure
-        except ModuleNotFoundError as err:
-            if (err.name or "").split(".")[0] != "matplotlib":
-                raise
-            raise MissingExtraError("matplotlib", "plots", "Report.plot()") from err
+        from tlkeras.evaluation.plots import figure
+
         return figure(self)
 
 

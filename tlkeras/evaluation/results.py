@@ -8,13 +8,23 @@ class_names  labels (n,)  probabilities (n, c)  names (n)
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from tlkeras.errors import DataError
 from tlkeras.evaluation import metrics
-from tlkeras.evaluation.mistakes import ConfusedPair, Mistake, most_confused, most_wrong
+from tlkeras.evaluation.mistakes import (
+    ConfusedPair,
+    Mistake,
+    highest_losses,
+    most_confused,
+    most_wrong,
+)
+from tlkeras.intervals import wilson_interval
+
+if TYPE_CHECKING:
+    from tlkeras.evaluation.page.story import Teller
 
 SUM_TOLERANCE = 1e-3
 
@@ -36,6 +46,7 @@ class Results:
     names: tuple[str, ...] = ()
     title: str = "Evaluation"
     thumbnails: Callable[[int], bytes | None] | None = None
+    story: "Teller | None" = None
 
     def __post_init__(self) -> None:
         class_names = _checked_class_names(self.class_names)
@@ -78,7 +89,7 @@ class Results:
     @property
     def interval(self) -> tuple[float, float]:
         """Wilson's 95 % interval (low, high) of the accuracy."""
-        return metrics.wilson_interval(self.correct, len(self))
+        return wilson_interval(self.correct, len(self))
 
     @cached_property
     def confusion(self) -> np.ndarray:
@@ -89,6 +100,16 @@ class Results:
     def per_class(self) -> tuple[metrics.ClassScore, ...]:
         """Precision, recall, F1 and support, one entry a class."""
         return metrics.per_class(self.confusion, self.class_names)
+
+    @cached_property
+    def recall_intervals(self) -> tuple[tuple[float, float] | None, ...]:
+        """Wilson's 95 % interval (low, high) of each class's recall; None without pictures."""
+        support = self.confusion.sum(axis=1).tolist()
+        found = self.confusion.diagonal().tolist()
+        return tuple(
+            wilson_interval(right, n) if n else None
+            for right, n in zip(found, support, strict=True)
+        )
 
     @property
     def macro(self) -> metrics.ClassScore:
@@ -127,6 +148,10 @@ class Results:
     def worst(self, k: int = 10) -> list[Mistake]:
         """Up to `k` wrong answers, those the model was surest of first."""
         return most_wrong(k, self.labels, self.probabilities, self.names, self.class_names)
+
+    def top_losses(self, k: int = 10) -> list[Mistake]:
+        """The `k` pictures whose true class got the least, right answers among them."""
+        return highest_losses(k, self.labels, self.probabilities, self.names, self.class_names)
 
     def confused(self, k: int = 10) -> list[ConfusedPair]:
         """Up to `k` pairs of classes with the most mistakes between them."""

@@ -1,10 +1,15 @@
 """Results as plain text for a terminal: headline, class table, what is confused with what."""
 
-from unicodedata import combining, east_asian_width
-
 from tlkeras.evaluation.metrics import ClassScore
 from tlkeras.evaluation.results import Results
-from tlkeras.evaluation.wording import percent, plain, reliability_sentence, shortened, span
+from tlkeras.evaluation.wording import (
+    columns,
+    percent,
+    plain,
+    reliability_sentence,
+    shortened,
+    span,
+)
 
 NAME_WIDTH = 32
 MOST_ROWS = 50
@@ -54,7 +59,7 @@ def _table(results: Results) -> list[str]:
         scores = sorted(scores, key=lambda s: (s.support == 0, s.f1))[:MOST_ROWS]
         note = [f"{left_out} classes with a higher F1 or no pictures are not shown."]
     rows = [_row(score) for score in [*scores, results.macro]]
-    width = max(_width(row[0]) for row in [*rows, ["class"]])
+    width = max(columns(row[0]) for row in [*rows, ["class"]])
     header = ["class", "pictures", "precision", "recall", "F1"]
     return [_line(row, width) for row in [header, *rows]] + note
 
@@ -69,7 +74,7 @@ def _row(score: ClassScore) -> list[str]:
 
 def _line(cells: list[str], width: int) -> str:
     name, pictures, precision, recall, f1 = cells
-    padded = name + " " * (width - _width(name))
+    padded = name + " " * (width - columns(name))
     return f"{padded}  {pictures:>8}  {precision:>9}  {recall:>7}  {f1:>7}"
 
 
@@ -92,8 +97,3 @@ def _wrapped(sentence: str, width: int = 95) -> list[str]:
             lines.append("")
         lines[-1] = f"{lines[-1]} {word}" if lines[-1] else word
     return lines
-
-
-def _width(text: str) -> int:
-    """Columns that a terminal gives the text: Chinese and most emoji take two each."""
-    return sum(0 if combining(c) else 1 + (east_asian_width(c) in "WF") for c in text)

@@ -1,5 +1,7 @@
 """How numbers and foreign text are written for people, the same in terminal, page and plot."""
 
+from unicodedata import combining, east_asian_width
+
 from tlkeras.evaluation.results import Results
 
 
@@ -51,6 +53,15 @@ def shortened(text: str, length: int) -> str:
         return text
     tail = (length - 1) // 2
     return f"{text[: length - 1 - tail]}…{text[-tail:] if tail else ''}"
+
+
+def columns(text: str) -> int:
+    """Columns that a terminal gives the text: Chinese and most emoji take two each.
+
+    >>> columns("rose"), columns("玫瑰")
+    (4, 4)
+    """
+    return sum(0 if combining(c) else 1 + (east_asian_width(c) in "WF") for c in text)
 
 
 def reliability_sentence(results: Results) -> str:

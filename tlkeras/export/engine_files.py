@@ -12,8 +12,10 @@ from tlkeras.errors import ExportError
 
 if TYPE_CHECKING:
     import keras
+    import onnx
 
     from tlkeras.heads.affine import Affine
+    from tlkeras.heads.unknown import UnknownScore
 
 
 def write_onnx(model: "keras.Model", size_px: int, path: Path) -> Path:
@@ -49,13 +51,19 @@ def write_litert(model: "keras.Model", size_px: int, path: Path) -> Path:
         raise ExportError(f"{model.name} can't be written for LiteRT: {error}") from error
 
 
-def with_head(backbone: Path, head: Sequence["Affine"], target: Path) -> Path:
+def with_head(
+    backbone: Path,
+    head: Sequence["Affine"],
+    target: Path,
+    unknown: "UnknownScore | None" = None,
+) -> Path:
     """`target`, with the backbone's ONNX file followed by the head: pixels → probabilities.
 
     Args:
         backbone: an ONNX file that `write_onnx` wrote, with one output (n, d).
         head: dense layers from the embedding to the probabilities.
         target: the file to write.
+        unknown: adds the output `unknown_score` (n,).
 
     Raises:
         ExportError: the package onnx is missing.
@@ -67,7 +75,7 @@ def with_head(backbone: Path, head: Sequence["Affine"], target: Path) -> Path:
         raise ExportError(f"{target.name} needs the package onnx: {error}") from error
     proto = onnx.load(backbone)
     graph = proto.graph
-    last = graph.output[0].name
+    embedding = last = graph.output[0].name
     for affine in head:
         softmax = affine.activation == "softmax"
         name = "logits" if softmax else "hidden"
@@ -82,5 +90,60 @@ def with_head(backbone: Path, head: Sequence["Affine"], target: Path) -> Path:
     batch = graph.input[0].type.tensor_type.shape.dim[0].dim_param
     del graph.output[:]
     graph.output.append(helper.make_tensor_value_info(last, kind, [batch, classes]))
+    if unknown is not None:
+        _score(graph, embedding, unknown, batch)
     onnx.save_model(proto, target)
     return target
+
+
+def with_unknown(path: Path, unknown: "UnknownScore") -> None:
+    """Puts the output `unknown_score` (n,) in the place of a file's second, the embedding (n, d).
+
+    Raises:
+        ExportError: the package onnx is missing.
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise ExportError(f"{path.name} needs the package onnx: {error}") from error
+    proto = onnx.load(path)
+    embedding = proto.graph.output.pop().name
+    batch = proto.graph.input[0].type.tensor_type.shape.dim[0].dim_param
+    _score(proto.graph, embedding, unknown, batch)
+    onnx.save_model(proto, path)
+
+
+def _score(graph: "onnx.GraphProto", embedding: str, unknown: "UnknownScore", batch: str) -> None:
+    """Adds the least of offset - direction · kernel, by operators that all opsets write alike."""
+    import numpy as np
+    import onnx
+    from onnx import helper, numpy_helper
+
+    values = {
+        "kernel": -unknown.kernel,
+        "offset": np.array([unknown.offset], "float32"),
+        "one": np.array([1], "int64"),
+        "rows": np.array([-1], "int64"),
+    }
+    names = {name: f"unknown/{name}" for name in values}
+    for name, value in values.items():
+        graph.initializer.append(numpy_helper.from_array(value, names[name]))
+    nodes = [
+        helper.make_node("LpNormalization", [embedding], ["unknown/direction"], axis=-1, p=2),
+        helper.make_node(
+            "Gemm", ["unknown/direction", names["kernel"], names["offset"]], ["unknown/far"]
+        ),
+        helper.make_node(
+            "TopK",
+            ["unknown/far", names["one"]],
+            ["unknown/least", "unknown/class"],
+            axis=-1,
+            largest=0,
+        ),
+        helper.make_node("Reshape", ["unknown/least", names["rows"]], ["unknown_score"]),
+    ]
+    for node in nodes:
+        node.name = node.output[0]
+    graph.node.extend(nodes)
+    score = helper.make_tensor_value_info("unknown_score", onnx.TensorProto.FLOAT, [batch])
+    graph.output.append(score)

@@ -33,7 +33,10 @@ PREPROCESS_FILE = "preprocess.json"
 PARITY_FILE = "assets.extra/parity.json"
 
 Answers = Callable[[list[bytes]], np.ndarray]
-"""Encoded pictures (n,) → probabilities (n, c) float, by the model in this process."""
+"""Encoded pictures (n,) → probabilities (n, c) float, by the model in this process.
+
+With an unknown score that is one more column.
+"""
 
 
 def export(
@@ -59,10 +62,18 @@ def export(
     shown = list(pictures) or sample_pictures(int(bundle.backbone["size_px"]))
     with staged(path) as folder:
         write_savedmodel(bundle, folder)
-        expected = np.asarray(answers(shown), np.float32)
+        table = np.asarray(answers(shown), np.float32)
+        classes = len(bundle.class_names)
+        expected, scores = table[:, :classes], table[:, classes:]
         labels = [bundle.class_names[row] for row in expected.argmax(axis=1)]
         parity = verify_savedmodel(
-            folder, shown, labels, expected, tolerance=tolerance, timeout_s=timeout_s
+            folder,
+            shown,
+            labels,
+            expected,
+            scores[:, 0] if scores.size else None,
+            tolerance=tolerance,
+            timeout_s=timeout_s,
         )
         note = folder / PARITY_FILE
         note.parent.mkdir(exist_ok=True)

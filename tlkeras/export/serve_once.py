@@ -22,7 +22,10 @@ def main(model: str, request: str, answers: str) -> None:
         ends = np.cumsum(stored["lengths"])
         pictures = [bytes(part) for part in np.split(stored["data"], ends[:-1])]
     serve = tf.saved_model.load(model).signatures["serving_default"]
-    parts: dict[str, list[np.ndarray]] = {"label": [], "probabilities": [], "ok": []}
+    names = ("label", "probabilities", "ok", "unknown_score", "unknown")
+    parts: dict[str, list[np.ndarray]] = {
+        name: [] for name in names if name in serve.structured_outputs
+    }
     marked = True
     for start in range(0, len(pictures), BATCH):
         rows = pictures[start : start + BATCH]
@@ -32,9 +35,9 @@ def main(model: str, request: str, answers: str) -> None:
         marked &= not broken["ok"] and broken["label"] == b"" and not broken["probabilities"].any()
         for name, column in parts.items():
             column.append(np.delete(answer[name].numpy(), middle, axis=0))
-    label, probabilities, ok = (np.concatenate(column) for column in parts.values())
-    text = np.array([one.decode("utf-8") for one in label.tolist()], dtype=np.str_)
-    np.savez(answers, label=text, probabilities=probabilities, ok=ok, marked=np.array(marked))
+    found = {name: np.concatenate(column) for name, column in parts.items()}
+    text = np.array([one.decode("utf-8") for one in found.pop("label").tolist()], dtype=np.str_)
+    np.savez(answers, label=text, marked=np.array(marked), **found)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,8 @@ import numpy as np
 from tlkeras.errors import ExportError, ParityError
 
 TOLERANCE = 1e-4
+SCORES_TO_PROBABILITIES = 100
+"""How much further unknown scores may be apart: they are differences of angles, scaled up."""
 _SCRIPT = Path(__file__).with_name("serve_once.py")
 
 
@@ -34,6 +36,7 @@ class ServedParity:
     label_mismatches: int
     not_decodable: tuple[int, ...]
     tolerance: float
+    unknown_difference: float | None = None
 
     def to_dict(self) -> dict[str, object]:
         """The fields as JSON can hold them."""
@@ -50,6 +53,8 @@ class ServedParity:
             f"{self.pictures} pictures: largest difference {self.largest_difference:.2g} "
             f"(tolerance {self.tolerance:g}), {self.label_mismatches} labels differ"
         )
+        if self.unknown_difference is not None:
+            text += f"; unknown scores differ by {self.unknown_difference:.2g} at most"
         if self.not_decodable:
             text += f"; {len(self.not_decodable)} of a format that serving does not decode"
         return text
@@ -60,13 +65,15 @@ def verify_savedmodel(
     pictures: Sequence[bytes],
     expected_labels: Sequence[str],
     expected_probabilities: np.ndarray,
+    expected_scores: np.ndarray | None = None,
     *,
     tolerance: float = TOLERANCE,
     timeout_s: float = 600.0,
 ) -> ServedParity:
     """The comparison of `serving_default` at `path` with the expected answers, if they match.
 
-    `pictures` are n encoded files, `expected_probabilities` (n, c) float. A picture that the
+    `pictures` are n encoded files, `expected_probabilities` (n, c) float, `expected_scores` the
+    unknown scores (n,) float, which may differ by a hundred times the tolerance. A picture that the
     graph does not decode (TIFF, WebP) is counted in `not_decodable` and not compared. Raises
     ParityError naming the worst picture, ExportError when the folder cannot be served at all.
 
@@ -86,7 +93,10 @@ def verify_savedmodel(
             "Expected a broken picture to be marked ok=False with an empty label; it was "
             "answered like a picture. Export again."
         )
-    return _compare(served, list(expected_labels), expected, tolerance)
+    parity = _compare(served, list(expected_labels), expected, tolerance)
+    if expected_scores is None:
+        return parity
+    return replace(parity, unknown_difference=_score_difference(served, expected_scores, tolerance))
 
 
 def answers_in_fresh_process(
@@ -168,6 +178,29 @@ def _compare(
             "Check that both come from the same weights and saw the same pictures."
         )
     return parity
+
+
+def _score_difference(
+    served: dict[str, np.ndarray], expected: np.ndarray, tolerance: float
+) -> float:
+    """How far the unknown scores (n,) are from the expected ones, and flags from scores, at most.
+
+    Raises:
+        ParityError: there are none, or they are too far away.
+    """
+    ok = served["ok"]
+    given = served.get("unknown_score", np.full(len(ok), np.nan))
+    difference = np.nan_to_num(np.abs(given - expected), nan=np.inf)
+    difference[~ok] = 0.0
+    worst = int(difference.argmax())
+    most = SCORES_TO_PROBABILITIES * tolerance
+    if difference[worst] > most or (served["unknown"] != (given > 1)).any():
+        raise ParityError(
+            f"Expected the served unknown scores within {most:g} of the model's, and the flag to "
+            f"be whether they are above 1. Worst is picture {worst}: {expected[worst]:.4f} "
+            f"against {given[worst]:.4f}. Check that both come from the same weights."
+        )
+    return float(difference[worst])
 
 
 def _other_label(

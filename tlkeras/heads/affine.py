@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 import numpy as np
 
 from tlkeras.heads.table import Table
+from tlkeras.heads.temperature import tempered
 
 if TYPE_CHECKING:
     import keras
@@ -76,6 +77,15 @@ class AffineHead:
         """Probabilities (n, classes) float32 for vectors (n, d) float32; block by block."""
         return apply(self.affines, vectors)
 
+    def tempered(self, temperature: float) -> Self:
+        """The head with the temperature folded into its last kernel and bias."""
+        return replace(
+            self,
+            affines=_divided(self.affines, temperature),
+            first=_divided(self.first, temperature),
+            validation=tempered(self.validation, temperature),
+        )
+
     def weights(self) -> list[np.ndarray]:
         """Kernels and biases in the order of the Keras layers' own lists."""
         return [value for step in self.affines for value in (step.kernel, step.bias)]
@@ -120,6 +130,14 @@ def apply(affines: tuple[Affine, ...], vectors: np.ndarray | Table) -> np.ndarra
             out = step(out)
         answers[where] = out
     return answers
+
+
+def _divided(affines: tuple[Affine, ...], temperature: float) -> tuple[Affine, ...]:
+    if not affines or temperature == 1.0:
+        return affines
+    *before, last = affines
+    by = np.float32(temperature)
+    return (*before, replace(last, kernel=last.kernel / by, bias=last.bias / by))
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -72,6 +72,10 @@ class FittedHead(Protocol):
         """Probabilities (n, classes) float32 for vectors (n, d) float32."""
         ...
 
+    def tempered(self, temperature: float) -> "Self | None":
+        """The head with its logits divided by the temperature; None where it has no such place."""
+        ...
+
     def weights(self) -> list[np.ndarray]:
         """The weights in the order of the Keras layers' own lists."""
         ...

@@ -13,6 +13,7 @@ import numpy as np
 from tlkeras.errors import TrainingError
 from tlkeras.heads.head import HeadTraining, Labelled, cross_entropy, share_right
 from tlkeras.heads.table import Standardised, Table
+from tlkeras.heads.temperature import tempered
 from tlkeras.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -55,6 +56,22 @@ class LayersHead:
                 out = layer(out, training=False) if layer._call_has_training_arg else layer(out)
             answers.append(np.asarray(out, "float32"))
         return np.concatenate(answers)
+
+    def tempered(self, temperature: float) -> Self | None:
+        """The head with its last Dense layer's weights divided; None where it ends in no softmax.
+
+        The layers before it are the same ones, the divided layer is a copy.
+        """
+        place = logits_layer(self.layers)
+        if place is None:
+            return None
+        layers, first = list(self.layers), list(self.first)
+        for some in (layers, first):
+            if some:
+                some[place] = _copy(some[place])
+                divide_logits(some[place], temperature)
+        validation = tempered(self.validation, temperature)
+        return replace(self, layers=tuple(layers), first=tuple(first), validation=validation)
 
     def weights(self) -> list[np.ndarray]:
         """The layers' weights now, in one list."""
@@ -123,6 +140,27 @@ def fit_layers(
         first=tuple(first.layers[1:]),
         history=history,
     )
+
+
+def logits_layer(layers: Sequence["keras.Layer"]) -> int | None:
+    """Where in a head the Dense layer is whose outputs go into the softmax and nowhere else.
+
+    None where the head ends otherwise: a temperature then can't be folded into its weights.
+    """
+    place = len(layers) - 1
+    if type(layers[place]).__name__ in ("Softmax", "Activation") and _ends_in_softmax(
+        layers[place]
+    ):
+        place -= 1
+        linear = place >= 0 and _activation(layers[place]) == "linear"
+    else:
+        linear = _ends_in_softmax(layers[place])
+    return place if linear and type(layers[place]).__name__ == "Dense" else None
+
+
+def divide_logits(layer: "keras.Layer", temperature: float) -> None:
+    """Divides a Dense layer's kernel, and its bias if it has one."""
+    layer.set_weights([value / np.float32(temperature) for value in layer.get_weights()])
 
 
 def _train(
@@ -202,6 +240,16 @@ def _answers(model: "keras.Model", rows: Labelled) -> np.ndarray:
     return np.concatenate([np.asarray(block, "float32") for block in blocks])
 
 
+def _copy(layer: "keras.Layer") -> "keras.Layer":
+    copy = type(layer).from_config(layer.get_config())
+    copy.build(layer.input.shape)
+    copy.set_weights(layer.get_weights())
+    return copy
+
+
 def _ends_in_softmax(layer: "keras.Layer") -> bool:
-    activation = getattr(layer, "activation", None)
-    return type(layer).__name__ == "Softmax" or getattr(activation, "__name__", "") == "softmax"
+    return type(layer).__name__ == "Softmax" or _activation(layer) == "softmax"
+
+
+def _activation(layer: "keras.Layer") -> str:
+    return str(getattr(getattr(layer, "activation", None), "__name__", ""))

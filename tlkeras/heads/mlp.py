@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from tlkeras.errors import TrainingError
-from tlkeras.heads.adam import Adam
+from tlkeras.heads.solvers.adam import Adam
 from tlkeras.heads.affine import Affine, AffineHead, apply
 from tlkeras.heads.head import HeadTraining, Labelled, cross_entropy, share_right
 from tlkeras.heads.table import Standardised

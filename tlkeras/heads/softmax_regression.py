@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tlkeras.heads.affine import Affine, apply
-from tlkeras.heads.lbfgs import Curvature, Vector, minimise
-from tlkeras.heads.spaces import space_of
+from tlkeras.heads.solvers.lbfgs import Curvature, Vector, minimise
+from tlkeras.heads.solvers.spaces import space_of
 from tlkeras.heads.table import Standardised, Table
 
 TOLERANCE = 1e-5

@@ -13,6 +13,7 @@ from tlkeras.data.sources import gather
 from tlkeras.errors import DecodeError
 from tlkeras.progress import Progress, silent
 from tlkeras.tasks.network.answering import answer
+from tlkeras.tasks.network.columns import apart
 from tlkeras.tasks.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -43,7 +44,11 @@ def predict(
 
     table = answer(fitted.network, sources, note, progress, exact=exact)
     names = tuple(_name(source, index) for index, source in enumerate(sources))
-    return Predictions(names, table, fitted.class_names, dict(sorted(unreadable.items())))
+    probabilities, scores = apart(table, fitted.network.classes)
+    told = dict(sorted(unreadable.items()))
+    if scores is None:
+        return Predictions(names, probabilities, fitted.class_names, told)
+    return Predictions(names, probabilities, fitted.class_names, told, scores)
 
 
 def thumbnails(pictures: Sequence[Picture]) -> Callable[[int], bytes | None]:
@@ -72,10 +77,13 @@ def export(bundle: "Bundle", fitted: "Fitted", path: Path) -> Path:
     """
     from tlkeras.export.savedmodel import export as export_savedmodel
 
-    def probabilities(files: list[bytes]) -> np.ndarray:
-        return predict(fitted, files, exact=True).probabilities
+    def answers(files: list[bytes]) -> np.ndarray:
+        found = predict(fitted, files, exact=True)
+        if fitted.network.unknown is None:
+            return found.probabilities
+        return np.column_stack([found.probabilities, found.unknown_scores])
 
-    return export_savedmodel(bundle, path, _pictures_at_hand(fitted), probabilities)
+    return export_savedmodel(bundle, path, _pictures_at_hand(fitted), answers)
 
 
 def _pictures_at_hand(fitted: "Fitted") -> list[bytes]:

@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -13,7 +13,10 @@ from tlkeras.bundle.index import sha256
 from tlkeras.data.folder import ImageFolder
 from tlkeras.data.picture import Part, Picture, printable
 from tlkeras.errors import DataError
+from tlkeras.heads.temperature import fit_temperature
+from tlkeras.heads.unknown import fit_again, fit_unknown
 from tlkeras.progress import Progress
+from tlkeras.tasks.cost import measured
 from tlkeras.tasks.network import forms
 from tlkeras.tasks.network.agreement import compare
 from tlkeras.tasks.network.assembly import EMBEDDING, join
@@ -21,11 +24,20 @@ from tlkeras.tasks.network.embedding import Embedding
 from tlkeras.tasks.network.forms import Classifying, OnBackbone
 from tlkeras.tasks.network.trunk import onnx_trunk
 from tlkeras.training.finetune import Judged, Tuned, Tuning, fine_tune
+from tlkeras.training.look import Look
 from tlkeras.training.probe import HeadKind, Probe, probe
 from tlkeras.training.recipe import Recipe
 from tlkeras.training.weights import imbalance_hint
 
+if TYPE_CHECKING:
+    from tlkeras.export.verify import ServedParity
+
 logger = logging.getLogger(__name__)
+
+NOT_TEMPERED = (
+    "the probabilities are as the head's own layers give them: a temperature is folded into a "
+    "Dense layer and a softmax, and the head does not end in these"
+)
 
 
 @dataclass
@@ -42,6 +54,11 @@ class Fitted:
         history: one row an epoch, or a setting tried; `phase` says of what.
         manifest: one row a picture: path, sha256, label, part.
         decisions: what was decided without the user, each with its reason.
+        temperature: what the logits were divided by, folded into the network; 1: nothing.
+        cost: by step of the training its seconds, passes and memory; see `cost.measured`.
+        versions: of Python and the packages that it was trained with; empty for those in use.
+        data: the pictures it was trained with, where they are at hand as a data set.
+        served: how far the last export's answers were from the model's.
     """
 
     network: Classifying
@@ -54,6 +71,11 @@ class Fitted:
     manifest: list[dict[str, object]] = field(default_factory=list)
     metrics: dict[str, dict[str, object]] = field(default_factory=dict)
     decisions: list[str] = field(default_factory=list)
+    temperature: float = 1.0
+    cost: dict[str, dict[str, float]] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    data: ImageFolder | None = None
+    served: "ServedParity | None" = None
 
 
 def fit_head(
@@ -81,17 +103,21 @@ def fit_head(
         f"the head's {choice} did best on the validation part (accuracy {found.accuracy:.3f}); "
         "trained with it on the training and the validation part"
     )
+    warm = found.head.tempered(found.temperature.value)
+    decisions += [str(found.temperature) if warm else NOT_TEMPERED, str(found.unknown)]
     for line in decisions:
         logger.info("%s", line)
     fitted = Fitted(
-        network=OnBackbone(embedding, found.head),
+        network=OnBackbone(embedding, warm or found.head, found.unknown),
         spec=embedding.frozen.spec,
         class_names=data.class_names,
         validation=Judged(found.accuracy, found.loss),
         chosen=dict(found.head.chosen),
         history=[{"phase": "head", **row} for row in found.head.history],
         manifest=manifest(data),
+        data=data,
         decisions=decisions,
+        temperature=found.temperature.value if warm else 1.0,
     )
     return fitted, found
 
@@ -127,7 +153,8 @@ def tune_backbone(
     refitted = [value for layer in found.head.to_layers() for value in layer.get_weights()]
     size_px = fitted.spec.size_px
     tuning = Tuning(model, EMBEDDING, size_px, recipe, partial(onnx_trunk, size_px=size_px))
-    tuned = fine_tune(tuning, data.train.pictures, data.validation.pictures, refitted, show)
+    with measured(fitted.cost.setdefault("fine-tuning", {})):
+        tuned = fine_tune(tuning, data.train.pictures, data.validation.pictures, refitted, show)
     fitted.history += [{"phase": "fine-tuning", **row} for row in tuned.history]
     fitted.decisions.append(str(tuned))
     logger.info("%s", tuned)
@@ -135,7 +162,30 @@ def tune_backbone(
         fitted.fine_tuned = True
         fitted.validation = tuned.best
         fitted.network = forms.Tuned(model, size_px)
+        if tuned.before is not None and tuned.after is not None:
+            _trust(fitted, fitted.network, tuned.before, tuned.after, recipe)
     return tuned
+
+
+def _trust(fitted: Fitted, network: forms.Tuned, before: Look, after: Look, recipe: Recipe) -> None:
+    """Temperature and unknown score of a fine-tuned network, by pictures that were new to it."""
+    from tlkeras.heads.layers import divide_logits, logits_layer
+
+    layers = network.model.layers
+    place = logits_layer(layers)
+    temperature = fit_temperature(before.answers, before.truth)
+    if place is not None:
+        divide_logits(layers[place], temperature.value)
+    unknown = fit_unknown(
+        before.vectors, before.labels, before.unseen, recipe.false_alarms, frozen=False
+    )
+    if after is not before:
+        unknown = fit_again(unknown, before.vectors, after.vectors, after.labels)
+    network.unknown = unknown
+    fitted.temperature = 1.0 if place is None else temperature.value
+    for line in (NOT_TEMPERED if place is None else str(temperature), str(unknown)):
+        fitted.decisions.append(f"after fine-tuning: {line}")
+        logger.info("%s", fitted.decisions[-1])
 
 
 def manifest(data: ImageFolder) -> list[dict[str, object]]:

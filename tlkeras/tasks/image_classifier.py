@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from tlkeras.backbones.spec import Given, to_preprocessing
 from tlkeras.data.decode import Source
@@ -16,6 +16,7 @@ from tlkeras.data.picture import Part
 from tlkeras.errors import DataError, NotFittedError
 from tlkeras.progress import Progress, of, shown
 from tlkeras.tasks import answers, run_folder
+from tlkeras.tasks.cost import measured
 from tlkeras.tasks.fitted import Fitted, columns_of, fit_head, recorded_part, tune_backbone
 from tlkeras.tasks.network.assembly import BackboneSource
 from tlkeras.tasks.network.embedding import Embedding
@@ -29,6 +30,7 @@ from tlkeras.training.recipe import Recipe
 if TYPE_CHECKING:
     import keras
 
+    from tlkeras.evaluation.explain.explanation import Explanation
     from tlkeras.evaluation.report import Report
 
 
@@ -152,9 +154,10 @@ class ImageClassifier:
             DataError: the part is empty, or has a class that the model does not know.
         """
         from tlkeras.evaluation.report import Report
+        from tlkeras.tasks.trusting.story import Telling
 
         fitted = self._trained()
-        part = recorded_part(fitted, "test") if data is None else _part(data)
+        part = recorded_part(fitted, "test") if data is None else labelled_part(data)
         if not len(part):
             raise DataError(
                 f"Evaluation needs labelled pictures. Received: an empty {part.name} part. "
@@ -169,6 +172,7 @@ class ImageClassifier:
             scores,
             tuple(str(path) for path in part.paths),
             thumbnails=answers.thumbnails(part.pictures),
+            story=Telling(fitted, self.source, self.head, self.recipe, part),
         )
         fitted.metrics[part.name] = report.to_dict()
         return report
@@ -190,6 +194,37 @@ class ImageClassifier:
         fitted = self._trained()
         with _showing(progress) as show:
             return answers.predict(fitted, pictures, show)
+
+    def explain(
+        self,
+        picture: Source,
+        *,
+        label: str | None = None,
+        method: Literal["gradcam", "occlusion"] = "gradcam",
+    ) -> "Explanation":
+        """Which parts of a picture spoke for a class; `.plot()` draws it.
+
+        Args:
+            picture: a file, bytes or an array.
+            label: the class to explain; None for the one that is answered.
+            method: "gradcam" (one pass with gradients) or "occlusion" (the picture with a grey
+                patch at many places, slower; an independent check of the other).
+
+        Raises:
+            NotFittedError: there is no trained model yet.
+            DataError: the picture can't be read, or no class has that name.
+        """
+        from tlkeras.evaluation.explain import explain
+
+        fitted = self._trained()
+        return explain(
+            fitted.network.model,
+            picture,
+            fitted.spec.size_px,
+            fitted.class_names,
+            label=label,
+            method=method,
+        )
 
     def save(self, folder: str | Path) -> Path:
         """The run folder: model, labels, recipe, metrics, history, manifest, card.
@@ -225,9 +260,13 @@ class ImageClassifier:
             ParityError: the written model answers differently; nothing is left at `path`.
             ExportError: it can't be written there.
         """
+        from tlkeras.export.savedmodel import served_parity
+
         fitted = self._trained()
         bundle = run_folder.to_bundle(fitted, self.source, self.head, self.recipe)
-        return answers.export(bundle, fitted, Path(path))
+        written = answers.export(bundle, fitted, Path(path))
+        fitted.served = served_parity(written)
+        return written
 
     @property
     def model(self) -> "keras.Model":
@@ -265,11 +304,15 @@ class ImageClassifier:
         return self._fitted
 
     def _fit_head(self, data: ImageFolder, show: Progress) -> tuple[Fitted, Probe]:
-        embedding = self._pretrained()
-        # The catalogue's preprocessing is known; that of any other network is looked at.
-        found = look_at(embedding.frozen, data) if self.source.spec() is None else []
-        fitted, probe = fit_head(embedding, data, self.head, self.recipe, show)
+        cost: dict[str, float] = {}
+        with measured(cost):
+            embedding = self._pretrained()
+            # The catalogue's preprocessing is known; that of any other network is looked at.
+            found = look_at(embedding.frozen, data) if self.source.spec() is None else []
+            before = embedding.passes
+            fitted, probe = fit_head(embedding, data, self.head, self.recipe, show)
         fitted.decisions[:0] = found
+        fitted.cost["head"] = {**cost, "passes": float(embedding.passes - before)}
         return fitted, probe
 
     def _pretrained(self) -> Embedding:
@@ -289,7 +332,8 @@ def _folder(data: ImageFolder | str | Path) -> ImageFolder:
     return ImageFolder(data) if isinstance(data, str | Path) else data
 
 
-def _part(data: Part | ImageFolder | str | Path) -> Part:
+def labelled_part(data: Part | ImageFolder | str | Path) -> Part:
+    """The part itself, the test part of a data set, or every picture of a folder."""
     if isinstance(data, Part):
         return data
     if isinstance(data, ImageFolder):

@@ -1,7 +1,7 @@
 """What `predict` gives: an answer a picture, and which picture it belongs to."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 
 import numpy as np
@@ -11,12 +11,22 @@ from tlkeras.data.picture import printable
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answer for one picture; `label` is None and `reason` says why where it can't be read."""
+    """The answer for one picture; `label` is None and `reason` says why where it can't be read.
+
+    `unknown_score` above 1 says that the picture is unlike the training pictures; None where
+    the classifier has no such score.
+    """
 
     path: str
     label: str | None
     score: float
     reason: str | None = None
+    unknown_score: float | None = None
+
+    @property
+    def unknown(self) -> bool:
+        """Whether the picture is unlike the training pictures, as far as that can be told."""
+        return self.unknown_score is not None and self.unknown_score > 1
 
 
 @dataclass(frozen=True, repr=False)
@@ -28,6 +38,9 @@ class Predictions:
         probabilities: (n, classes) float32; NaN in rows whose picture can't be read.
         class_names: name of each column.
         unreadable: reason by row, for pictures that can't be read.
+        unknown_scores: (n,) float32, how unlike the training pictures each is; above 1 more
+            than nearly all pictures like them (the recipe's `false_alarms` says how nearly). NaN
+            in rows that can't be read, and in all where the classifier has no such score.
 
     >>> table = Predictions(("a.jpg",), np.array([[0.2, 0.8]], "float32"), ("cat", "dog"), {})
     >>> table.labels, round(table[0].score, 2)
@@ -38,6 +51,17 @@ class Predictions:
     probabilities: np.ndarray
     class_names: tuple[str, ...]
     unreadable: dict[int, str]
+    unknown_scores: np.ndarray = field(default_factory=lambda: np.empty(0, "float32"))
+
+    def __post_init__(self) -> None:
+        if not len(self.unknown_scores):
+            nothing = np.full(len(self.paths), np.nan, "float32")
+            object.__setattr__(self, "unknown_scores", nothing)
+
+    @property
+    def unknown(self) -> np.ndarray:
+        """(n,) bool, which pictures are unlike the training ones; False where it is not known."""
+        return np.asarray(self.unknown_scores > 1)
 
     @property
     def labels(self) -> tuple[str | None, ...]:
@@ -57,7 +81,9 @@ class Predictions:
         if row in self.unreadable:
             return Prediction(path, None, float("nan"), self.unreadable[row])
         best = int(self.probabilities[row].argmax())
-        return Prediction(path, self.class_names[best], float(self.probabilities[row, best]))
+        score, strange = float(self.probabilities[row, best]), float(self.unknown_scores[row])
+        known = None if np.isnan(strange) else strange
+        return Prediction(path, self.class_names[best], score, None, known)
 
     def __iter__(self) -> Iterator[Prediction]:
         return (self[row] for row in range(len(self)))
@@ -69,18 +95,20 @@ class Predictions:
         rows = "".join(
             f"<tr><td>{escape(printable(row.path))}</td>"
             + (
-                f"<td>{escape(row.label)}</td><td>{row.score:.3f}</td></tr>"
+                f"<td>{escape(row.label)}</td><td>{row.score:.3f}</td><td>{_note(row)}</td></tr>"
                 if row.label is not None
-                else f"<td colspan=2>not readable: {escape(str(row.reason))}</td></tr>"
+                else f"<td colspan=3>not readable: {escape(str(row.reason))}</td></tr>"
             )
             for row in self
         )
-        return f"<table><tr><th>picture</th><th>label</th><th>score</th></tr>{rows}</table>"
+        return (
+            f"<table><tr><th>picture</th><th>label</th><th>score</th><th></th></tr>{rows}</table>"
+        )
 
     def __str__(self) -> str:
         width = max((len(path) for path in self.paths), default=0)
         return "\n".join(
-            f"{row.path:<{width}}  {row.label}  {row.score:.3f}"
+            f"{row.path:<{width}}  {row.label}  {row.score:.3f}  {_note(row)}".rstrip()
             if row.label is not None
             else f"{row.path:<{width}}  not readable: {row.reason}"
             for row in self
@@ -98,6 +126,18 @@ class Predictions:
                 "probabilities": dict(
                     zip(self.class_names, self.probabilities[index].tolist(), strict=True)
                 ),
+                **(
+                    {}
+                    if row.unknown_score is None
+                    else {"unknown_score": row.unknown_score, "unknown": row.unknown}
+                ),
             }
             for index, row in enumerate(self)
         ]
+
+
+def _note(row: Prediction) -> str:
+    """What to add to an answer that should not be relied on."""
+    if not row.unknown:
+        return ""
+    return f"unlike the training pictures (unknown score {row.unknown_score:.2f})"

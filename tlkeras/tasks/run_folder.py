@@ -51,17 +51,28 @@ def to_bundle(fitted: Fitted, source: BackboneSource, head: HeadKind, recipe: Re
             "accuracy": fitted.validation.accuracy,
             "loss": fitted.validation.loss,
             "decisions": fitted.decisions,
+            "cost": fitted.cost,
+            "temperature": fitted.temperature,
         },
         recipe=recipe.to_dict(),
         metrics=fitted.metrics,
         history=fitted.history,
         manifest=fitted.manifest,
-        versions={
-            "python": platform.python_version(),
-            "platform": platform.platform(),
-            **{package: version(package) for package in PACKAGES},
-        },
+        versions=versions(),
     )
+
+
+def versions() -> dict[str, str]:
+    """Of Python and the packages that matter, as they are now.
+
+    >>> sorted(versions())[:2]
+    ['keras', 'numpy']
+    """
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        **{package: version(package) for package in PACKAGES},
+    }
 
 
 def load(folder: Path) -> tuple[Fitted, BackboneSource, HeadKind, Recipe]:
@@ -92,6 +103,9 @@ def load(folder: Path) -> tuple[Fitted, BackboneSource, HeadKind, Recipe]:
         manifest=bundle.manifest,
         metrics=bundle.metrics,
         decisions=list(decided["decisions"]),
+        temperature=decided.get("temperature", 1.0),
+        cost=decided.get("cost", {}),
+        versions=bundle.versions,
     )
     return (
         fitted,

@@ -84,6 +84,16 @@ def split(model: "keras.Model", trainable: Collection["keras.Layer"]) -> Split |
     return Split(trunk, keras.Model(_bare(borders), _bare(outputs), name=f"{model.name}_tail"))
 
 
+def output_of(model: "keras.Model", name: str) -> "keras.KerasTensor":
+    """What the layer of that name gives in this model; it may stand in other models too."""
+    return next(
+        node.output_tensors[0]
+        for nodes in model._nodes_by_depth.values()
+        for node in nodes
+        if node.operation.name == name
+    )
+
+
 def checked(make: Callable[["keras.Model"], Trunk], model: "keras.Model", plain: Trunk) -> Trunk:
     """The trunk as `make` runs it, if that gives what Keras gives; else as `plain` runs it.
 

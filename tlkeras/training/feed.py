@@ -117,6 +117,14 @@ class Feed:
         """What the model gives for the rows, without augmentation: (len(rows), classes)."""
         return np.concatenate([self._forward(batch.inputs)[0] for batch in self.plain(rows)])
 
+    def outputs(self, model: "keras.Model", rows: np.ndarray) -> list[np.ndarray]:
+        """What another model of the same inputs gives for the rows, one array an output."""
+        from tlkeras.training.step import inference
+
+        forward = inference(model)
+        parts = [forward(batch.inputs) for batch in self.plain(rows)]
+        return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
     def close(self) -> None:
         """Gives back what was kept."""
         if self._maps is not None:

@@ -23,6 +23,7 @@ from tlkeras.progress import Progress, silent
 from tlkeras.training.boundary import Trunk, checked, split
 from tlkeras.training.feed import Feed
 from tlkeras.training.freeze import FreezeCheck, is_batchnorm, leaf_layers, position
+from tlkeras.training.look import Look, look
 from tlkeras.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -75,7 +76,11 @@ class Tuning:
 
 @dataclass(frozen=True)
 class Tuned:
-    """What fine-tuning came to; the model holds the weights that this speaks of."""
+    """What fine-tuning came to; the model holds the weights that this speaks of.
+
+    `before` and `after` are looks at the better network, before and after it was trained on
+    the validation part too; None where the frozen one is kept.
+    """
 
     better: bool
     frozen: Judged
@@ -83,6 +88,8 @@ class Tuned:
     best_epoch: int
     unfrozen: tuple[str, ...]
     history: list[dict[str, float]] = field(default_factory=list)
+    before: Look | None = field(default=None, repr=False, compare=False)
+    after: Look | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
         """One sentence that tells which model was kept and why."""
@@ -106,7 +113,8 @@ def fine_tune(
 
     The frozen part runs as in inference, so a Dropout below the first unfrozen layer drops
     nothing. Without augmentation it sees every picture once, and all epochs train on what it
-    gave; with augmentation it sees each view once, and each picture of `validation` once. The
+    gave; with augmentation it sees each view once, each picture of `validation` once, and some
+    of `train` once or twice more to look at the result. The
     weights are those of the plain way: within 1e-3 of their size, and above 4 GiB of activations
     within 1e-2 (see `maps`).
 
@@ -141,9 +149,11 @@ def fine_tune(
             frozen = _judge(feed, unseen)
             history, best, best_epoch = _train(tuning, feed, seen, unseen, progress)
             better = best.beats(frozen)
+            before = after = look(feed, tuning.embedding, seen, unseen) if better else None
             if better and tuning.recipe.refit and refit_head is not None:
                 _put_back(model, start, refit_head)
                 _train(tuning, feed, rows, None, progress, stop_after=best_epoch)
+                after = look(feed, tuning.embedding, seen, unseen)
     except BaseException:
         # Ctrl-C and errors alike leave the model that there was before.
         _put_back(model, start, refit_head)
@@ -154,7 +164,7 @@ def fine_tune(
     if not better:
         _put_back(model, start, refit_head)
     names = tuple(layer.name for layer in chosen if layer.weights)
-    return Tuned(better, frozen, best, best_epoch, names, history)
+    return Tuned(better, frozen, best, best_epoch, names, history, before, after)
 
 
 def unfrozen_layers(tuning: Tuning) -> list["keras.Layer"]:

@@ -13,6 +13,8 @@ from tlkeras.heads.head import FittedHead, HeadTraining, Labelled, cross_entropy
 from tlkeras.heads.linear import fit_linear
 from tlkeras.heads.mlp import fit_mlp
 from tlkeras.heads.table import Table
+from tlkeras.heads.temperature import Temperature, fit_temperature
+from tlkeras.heads.unknown import UnknownScore, fit_unknown
 from tlkeras.progress import Progress, of, silent
 from tlkeras.training.recipe import Recipe
 from tlkeras.training.weights import class_weights
@@ -32,11 +34,15 @@ class Probe:
         head: trained on training and validation part.
         accuracy: of the head trained on the training part alone, on the validation part.
         loss: its cross-entropy there.
+        temperature: what makes its answers there as sure as they are right; not in the head.
+        unknown: the score that tells pictures unlike the training part's by their embeddings.
     """
 
     head: FittedHead
     accuracy: float
     loss: float
+    temperature: Temperature
+    unknown: UnknownScore
 
 
 def probe(
@@ -53,10 +59,13 @@ def probe(
     plain = extract(validation, progress=of("validation", progress))
     unseen = Labelled(Table(plain.vectors), plain.labels, np.ones(len(plain)))
     fitted = _fit(head, seen, unseen, classes, recipe, progress)
+    first_looks = Table(seen.vectors.parts[0]), seen.labels[: len(train)]
     return Probe(
         head=fitted,
         accuracy=share_right(fitted.validation, unseen.labels),
         loss=cross_entropy(fitted.validation, unseen.labels),
+        temperature=fit_temperature(fitted.validation, unseen.labels),
+        unknown=fit_unknown(*first_looks, unseen.vectors, recipe.false_alarms),
     )
 
 

@@ -45,6 +45,7 @@ class Recipe:
         label_smoothing: share of the target spread over the other classes while fine-tuning.
         patience: epochs without a better validation result before training stops.
         refit: after choosing on the validation part, train on it as well.
+        false_alarms: share of pictures like the training ones that may be marked as unknown.
 
     Example::
 
@@ -76,6 +77,7 @@ class Recipe:
     label_smoothing: float = 0.1
     patience: int = 8
     refit: bool = True
+    false_alarms: float = 0.05
 
     def __post_init__(self) -> None:
         for name in ("strengths", "crop"):  # a file or a user gives lists
@@ -104,6 +106,7 @@ class Recipe:
             *(rule(n, "from 0 to below 1", _between(getattr(self, n), 0, 1)) for n in shares),
             rule("depth_decay", "above 0 and at most 1", _between(self.depth_decay, 0, 1, True)),
             rule("weight_decay", "from 0 to below 1", _between(self.weight_decay, 0, 1)),
+            rule("false_alarms", "above 0, at most 0.5", _between(self.false_alarms, 0, 0.5, True)),
             rule("engine", "one of " + ", ".join(ENGINES), self.engine in ENGINES),
             rule("precision", "one of " + ", ".join(PRECISIONS), self.precision in PRECISIONS),
             rule("class_weight", '"balanced" or None', self.class_weight in ("balanced", None)),

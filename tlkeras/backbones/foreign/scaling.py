@@ -6,7 +6,7 @@
 Under the scaling of the training the two are alike; under another one they are not.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import keras
@@ -88,23 +88,61 @@ def check_scaling(model: keras.Model, used: Preprocessing, pixels: np.ndarray) -
     if norm is None or not len(pixels):
         return ScalingCheck(used)
     probe = keras.Model(model.inputs[0], norm._inbound_nodes[0].input_tensors[0])
+    return fit_of_modes(lambda given: probe(given, training=False), norm, used, pixels)
+
+
+def fit_of_modes(
+    probe: Callable[[np.ndarray], object],
+    norm: keras.layers.BatchNormalization,
+    used: Preprocessing,
+    pixels: np.ndarray,
+) -> ScalingCheck:
+    """How well every mode of preprocessing fits the statistics of one BatchNormalization.
+
+    Args:
+        probe: pixels (n, h, w, 3) float32 in [0, 255] → what goes into `norm`, `used` inside.
+        norm: the layer whose statistics are compared; see `tells`.
+        used: what stands in front of the network.
+        pixels: a few dozen pictures.
+
+    Example::
+
+        fit_of_modes(probe, model.get_layer("bn_Conv1"), "none", pixels).better
+    """
     candidates: dict[str, Preprocessing] = {mode: mode for mode in MODES}
     candidates[str(used)] = used
     distance = {}
     for name, mode in candidates.items():
-        given = np.asarray(probe(_as_if(pixels, mode, used), training=False), np.float64)
-        distance[name] = _distance(given, norm)
+        given = np.asarray(probe(_as_if(pixels, mode, used)), np.float64)
+        channels = np.moveaxis(given, norm.axis, -1).reshape(-1, given.shape[norm.axis])
+        distance[name] = divergence(channels.mean(axis=0), channels.var(axis=0), norm)
     return ScalingCheck(used, norm.name, distance, len(pixels))
+
+
+def tells(norm: keras.layers.BatchNormalization) -> bool:
+    """Whether its statistics are of a training: neither untouched nor folded into a layer."""
+    mean, variance = np.asarray(norm.moving_mean), np.asarray(norm.moving_variance)
+    return bool(np.ptp(variance) > 1e-6 or np.abs(mean).max() > 1e-6)
+
+
+def divergence(
+    mean: np.ndarray, variance: np.ndarray, norm: keras.layers.BatchNormalization
+) -> float:
+    """How far mean and variance (channels,) are from the moving ones; see `check_scaling`."""
+    expected = np.asarray(norm.moving_mean, np.float64)
+    # A channel that never varied has a variance of 0: epsilon is what it is divided by.
+    spread = np.asarray(norm.moving_variance, np.float64) + norm.epsilon
+    variance = variance + norm.epsilon
+    ratio = variance / spread
+    each = 0.5 * (ratio - 1 - np.log(ratio) + (mean - expected) ** 2 / spread)
+    return float(np.minimum(each, _LARGEST).mean())
 
 
 def _first_norm(model: keras.Model) -> keras.layers.BatchNormalization | None:
     """The one nearest to the input, unless its statistics say nothing."""
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
-            mean, variance = np.asarray(layer.moving_mean), np.asarray(layer.moving_variance)
-            # Never trained, or folded into the convolution before it.
-            told = np.ptp(variance) > 1e-6 or np.abs(mean).max() > 1e-6
-            return layer if told else None
+            return layer if tells(layer) else None
     return None
 
 
@@ -118,15 +156,3 @@ def _as_if(pixels: np.ndarray, wanted: Preprocessing, used: Preprocessing) -> np
     bgr, scale, offset = affine(used)
     back = (scaled - np.array(offset)) / np.array(scale)
     return (back[..., ::-1] if bgr else back).astype(np.float32)
-
-
-def _distance(given: np.ndarray, norm: keras.layers.BatchNormalization) -> float:
-    channels = np.moveaxis(given, norm.axis, -1).reshape(-1, given.shape[norm.axis])
-    mean, variance = channels.mean(axis=0), channels.var(axis=0)
-    expected = np.asarray(norm.moving_mean, np.float64)
-    # A channel that never varied has a variance of 0: epsilon is what it is divided by.
-    spread = np.asarray(norm.moving_variance, np.float64) + norm.epsilon
-    variance = variance + norm.epsilon
-    ratio = variance / spread
-    divergence = 0.5 * (ratio - 1 - np.log(ratio) + (mean - expected) ** 2 / spread)
-    return float(np.minimum(divergence, _LARGEST).mean())

@@ -1,4 +1,4 @@
-"""Scan records of files from earlier runs, in one SQLite file, asked for hundreds at a time."""
+"""Records of files from earlier runs, in one SQLite file, asked for hundreds at a time."""
 
 import logging
 import os
@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-
-from tlkeras.data.columns.records import RECORD
 
 log = logging.getLogger(__name__)
 
@@ -23,13 +21,14 @@ class KeptRecords:
 
     Example::
 
-        kept = KeptRecords(cache_folder() / "scan.sqlite", version="2")
+        kept = KeptRecords(cache_folder() / "scan.sqlite", "2", RECORD)
         found, records = kept.get([key_of("a.jpg")])     # positions, (k,) of RECORD
         kept.put([key_of("b.jpg")], records)
         kept.close()
     """
 
-    def __init__(self, path: Path, version: str) -> None:
+    def __init__(self, path: Path, version: str, dtype: np.dtype) -> None:
+        self.dtype = dtype
         self._version = version
         self._rows: list[tuple[bytes, int, int, str, bytes]] = []
         self._database: sqlite3.Connection | None = None
@@ -56,16 +55,16 @@ class KeptRecords:
             try:
                 for *key, blob in self._database.execute(query, (self._version, *wanted)):
                     at = wanted[key[0]]
-                    if tuple(key) == keys[at] and len(blob) == RECORD.itemsize:
+                    if tuple(key) == keys[at] and len(blob) == self.dtype.itemsize:
                         found[at] = blob
             except (sqlite3.Error, TypeError) as err:
                 self._give_up(err)
         positions = sorted(found)
-        records = np.frombuffer(b"".join(found[at] for at in positions), RECORD)
+        records = np.frombuffer(b"".join(found[at] for at in positions), self.dtype)
         return np.array(positions, np.int64), records
 
     def put(self, keys: Sequence[Key], records: np.ndarray) -> None:
-        """Keep `records`, (k,) of `RECORD`; written some thousand at a time and on `close`."""
+        """Keep `records`, (k,) of the dtype; written some thousand at a time and on `close`."""
         if self._database is not None:
             version = self._version
             self._rows += [

@@ -9,8 +9,11 @@ from typing import overload
 import numpy as np
 
 from tlkeras.data.columns.paths import Paths
+from tlkeras.data.corrections.laid import InForce
 from tlkeras.data.picture import SetAside
 from tlkeras.data.split import PART_NAMES
+
+_NONE = InForce()
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +44,7 @@ class Listing:
     pixels: Sequence[np.ndarray] | None = None
     ignored: Sequence[Path] = ()
     set_aside: tuple[SetAside, ...] = ()
+    corrections: InForce = _NONE
 
     def __len__(self) -> int:
         return len(self.labels)

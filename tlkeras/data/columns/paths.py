@@ -44,6 +44,26 @@ class Paths(Sequence[Path]):
         taken._rows = rows if self._rows is None else self._rows[rows]
         return taken
 
+    def rows_of(self, wanted: Iterable[Path]) -> dict[Path, int]:
+        """The row of each of the wanted paths that is here; a few looked for among many.
+
+        >>> list(Paths([Path("1.jpg"), Path("2.jpg")]).rows_of([Path("2.jpg"), Path("3.jpg")]))
+        [PosixPath('2.jpg')]
+        """
+        names: dict[int, set[str]] = {}
+        for path in wanted:
+            number = self._numbers.get(path.parent)
+            if number is not None:
+                names.setdefault(number, set()).add(path.name)
+        folders = np.array(self._folder, np.uint32)
+        rows = np.arange(len(folders)) if self._rows is None else self._rows
+        found: dict[Path, int] = {}
+        for at in np.flatnonzero(np.isin(folders[rows], list(names))).tolist():
+            path = self[at]
+            if path.name in names[int(folders[rows[at]])]:
+                found.setdefault(path, at)
+        return found
+
     def __len__(self) -> int:
         return len(self._folder) if self._rows is None else len(self._rows)
 

@@ -47,6 +47,20 @@ def small_versions(pixels: np.ndarray, box: Box | None = None) -> tuple[np.ndarr
     >>> bool(np.allclose(thumbnail(whole), thumbnail(halved), atol=1))
     True
     """
+    small, bits, _ = mirrored_versions(pixels, box)
+    return small, bits
+
+
+def mirrored_versions(
+    pixels: np.ndarray, box: Box | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As `small_versions`, and the difference hash of the picture's mirror image.
+
+    >>> import numpy as np
+    >>> picture = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    >>> bool((mirrored_versions(picture)[2] == difference_hash(picture[:, ::-1])).all())
+    True
+    """
     top, left, bottom, right = box or (0, 0, *pixels.shape[:2])
     down, across = (max(1, side // LEAST_SIDE_PX) for side in pixels.shape[:2])
     to_rows = _shares((SIDE,), pixels.shape[0], down, (top, bottom))
@@ -59,7 +73,8 @@ def small_versions(pixels: np.ndarray, box: Box | None = None) -> tuple[np.ndarr
     means = np.rint(strips @ to_columns.T).reshape(SIDE, 3, 2 * SIDE + 1).transpose(0, 2, 1)
     grey = np.rint(means[:, SIDE:] @ _GREY)
     bits = np.packbits(np.diff(grey, axis=1) > _STEP)
-    return means[:, :SIDE].astype(np.uint8), bits
+    mirrored = np.packbits(np.diff(grey[:, ::-1], axis=1) > _STEP)
+    return means[:, :SIDE].astype(np.uint8), bits, mirrored
 
 
 @lru_cache(maxsize=256)

@@ -29,13 +29,14 @@ class OnnxRuntimeEngine:
         return in_batches(self._run, pixels, self.batch)
 
     def _run(self, pixels: np.ndarray) -> np.ndarray:
-        return self.session.run(None, {self.session.get_inputs()[0].name: pixels})[0]
+        found = self.session.run(None, {self.session.get_inputs()[0].name: pixels})
+        return found[0] if len(found) == 1 else np.column_stack(found)
 
 
 def onnxruntime_engine(
     file: str | Path, *, streams: int | None = None, threads: int = 1
 ) -> OnnxRuntimeEngine:
-    """Engine that runs an ONNX file of one picture input and one embedding output.
+    """Engine that runs an ONNX file of one picture input; several outputs come side by side.
 
     Args:
         file: pixels (n, h, w, 3) float32 in [0, 255] → (n, d), the batch open; one that was

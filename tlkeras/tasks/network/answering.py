@@ -12,6 +12,7 @@ from tlkeras.errors import DecodeError
 from tlkeras.features.engines.engine import Engine, Precision
 from tlkeras.features.streams import through
 from tlkeras.heads.head import FittedHead
+from tlkeras.heads.unknown import UnknownScore
 from tlkeras.progress import Progress, silent
 from tlkeras.tasks.network.embedding import Sample
 
@@ -32,10 +33,16 @@ class Answering(Protocol):
         """Height and width that pictures are resized to."""
         ...
 
+    @property
+    def unknown(self) -> UnknownScore | None:
+        """What tells pictures unlike the training ones; its scores are one more column."""
+        ...
+
     def engine(self, count: int, sample: Sample) -> Engine:
         """Pixels (m, size_px, size_px, 3) → probabilities (m, classes), for `count` pictures.
 
-        `sample` gives some of their pixels, should engines have to be tried on them.
+        With `unknown`, its scores are a last column beside them. `sample` gives some of their
+        pixels, should engines have to be tried on them.
         """
         ...
 
@@ -46,6 +53,7 @@ class WithHead:
 
     embed: Engine
     head: FittedHead
+    unknown: UnknownScore | None = None
 
     @property
     def name(self) -> str:
@@ -68,8 +76,12 @@ class WithHead:
         return self.embed.batch
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
-        """Probabilities (m, classes) of pixels (m, h, w, 3)."""
-        return self.head.probabilities(self.embed(pixels))
+        """Probabilities (m, classes) of pixels (m, h, w, 3), and the unknown score if any."""
+        vectors = self.embed(pixels)
+        answers = self.head.probabilities(vectors)
+        return (
+            answers if self.unknown is None else np.column_stack([answers, self.unknown(vectors)])
+        )
 
 
 def answer(
@@ -82,6 +94,8 @@ def answer(
 ) -> np.ndarray:
     """Probabilities (n, classes) of pictures, in order; NaN in rows that can't be read.
 
+    A network with an unknown score has that in one more column: (n, classes + 1).
+
     Args:
         network: whose answers they are.
         sources: files, bytes or arrays.
@@ -92,7 +106,8 @@ def answer(
     Raises:
         DecodeError: a picture that can't be read, without `on_error`.
     """
-    table = np.full((len(sources), network.classes), np.nan, "float32")
+    width = network.classes + (network.unknown is not None)
+    table = np.full((len(sources), width), np.nan, "float32")
     side = network.size_px
 
     def read(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

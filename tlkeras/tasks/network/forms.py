@@ -25,9 +25,11 @@ from tlkeras.features.engines.engine import Engine
 from tlkeras.features.engines.tensorflow import TensorFlowEngine, compiled
 from tlkeras.heads.affine import AffineHead
 from tlkeras.heads.head import FittedHead
+from tlkeras.heads.unknown import UnknownScore
 from tlkeras.progress import Progress, silent
 from tlkeras.tasks.network.answering import Answering, Sample, WithHead, answer
 from tlkeras.tasks.network.assembly import backbone_of, join
+from tlkeras.tasks.network.columns import apart, with_embedding, with_score
 from tlkeras.tasks.network.embedding import Embedding
 from tlkeras.tasks.network.frozen import KERAS, ONNX, patches
 from tlkeras.threads import cores
@@ -39,6 +41,8 @@ logger = logging.getLogger(__name__)
 
 TOLERANCE = 1e-4
 """Largest difference of a probability between a run folder's ONNX file and its parts."""
+SCORE_TOLERANCE = 1e-2
+"""The same of an unknown score, whose limit is 1."""
 
 
 class Classifying(Network, Answering, Protocol):
@@ -54,9 +58,12 @@ class Classifying(Network, Answering, Protocol):
 class OnBackbone:
     """A head on a frozen backbone; embeddings come from the cache or the fastest engine."""
 
-    def __init__(self, embedding: Embedding, head: FittedHead) -> None:
+    def __init__(
+        self, embedding: Embedding, head: FittedHead, unknown: UnknownScore | None = None
+    ) -> None:
         self.embedding = embedding
         self.head = head
+        self._unknown = unknown
         self.recipe = embedding.recipe
         self.classes = int(head.validation.shape[1])
         self.size_px = embedding.frozen.spec.size_px
@@ -86,7 +93,16 @@ class OnBackbone:
         model, before = self._handed_out
         if self._tuned is None and fingerprint(model) != before:
             self._tuned = Tuned(model, self.size_px)
+            # Whose embeddings it is for is the backbone as it was.
+            if self._tuned.fingerprint == self.embedding.frozen.fingerprint:
+                self._tuned.unknown = self._unknown
         return self._tuned
+
+    @property
+    def unknown(self) -> UnknownScore | None:
+        """What tells pictures unlike the training ones; None once the backbone was changed."""
+        changed = self._changed
+        return changed.unknown if changed else self._unknown
 
     def pretrained(self) -> Embedding:
         """The pretrained backbone's embedding, whatever becomes of a model that was handed out."""
@@ -106,7 +122,7 @@ class OnBackbone:
         changed = self._changed
         if changed:
             return changed.engine(count, sample)
-        return WithHead(self.embedding.engine(count, sample), self.head)
+        return WithHead(self.embedding.engine(count, sample), self.head, self._unknown)
 
     def score(self, pictures: Sequence[Picture], progress: Progress = silent) -> np.ndarray:
         """Probabilities (n, classes) of pictures; those embedded before cost nothing."""
@@ -132,14 +148,16 @@ class OnBackbone:
 
         parts = self._files()
         if parts is None:
-            return _written(lambda: write_checked(self.model, self.size_px, path))
+            model, unknown = self.model, self.unknown
+            return _written(lambda: write_checked(model, self.size_px, path, unknown))
         folder, head = parts
         backbone = folder / ONNX
 
         def write() -> None:
-            with_head(backbone, head.affines, path)
+            with_head(backbone, head.affines, path, self._unknown)
             pixels = patches(3, self.size_px)
-            _compare(path, pixels, head.probabilities(onnxruntime_engine(backbone)(pixels)))
+            expected = WithHead(onnxruntime_engine(backbone), head, self._unknown)(pixels)
+            _compare(path, pixels, expected, self.classes)
 
         return _written(write)
 
@@ -154,15 +172,19 @@ class OnBackbone:
 class Tuned:
     """A Keras model whose backbone was trained too."""
 
-    def __init__(self, model: "keras.Model", size_px: int) -> None:
+    def __init__(
+        self, model: "keras.Model", size_px: int, unknown: UnknownScore | None = None
+    ) -> None:
         check_classifier(model)
         self.model = model
         self.size_px = size_px
+        self.unknown = unknown
         self.classes = int(model.output_shape[-1])
 
     @cached_property
     def _engine(self) -> Engine:
-        return TensorFlowEngine(compiled(self.model, self.size_px), streams=cores())
+        model = with_score(self.model, self.unknown)
+        return TensorFlowEngine(compiled(model, self.size_px), streams=cores())
 
     def engine(self, count: int, sample: Sample) -> Engine:
         """Pixels (m, size_px, size_px, 3) → probabilities (m, classes); compiled once."""
@@ -177,7 +199,7 @@ class Tuned:
 
     def score(self, pictures: Sequence[Picture], progress: Progress = silent) -> np.ndarray:
         """Probabilities (n, classes) of pictures, each passed through the model."""
-        return answer(self, _sources(pictures), None, progress)
+        return apart(answer(self, _sources(pictures), None, progress), self.classes)[0]
 
     def write_keras(self, path: Path) -> None:
         """Writes the model."""
@@ -185,7 +207,7 @@ class Tuned:
 
     def write_onnx(self, path: Path) -> bool:
         """Writes the model as ONNX, once it was seen to answer the same."""
-        return _written(lambda: write_checked(self.model, self.size_px, path))
+        return _written(lambda: write_checked(self.model, self.size_px, path, self.unknown))
 
 
 class InFolder:
@@ -196,6 +218,7 @@ class InFolder:
         self.size_px = size_px
         self.classes = stored.classes
         self.fingerprint = stored.fingerprint
+        self.unknown = stored.unknown
         self.write_keras = stored.write_keras
         self.write_onnx = stored.write_onnx
 
@@ -214,7 +237,8 @@ class InFolder:
                 return onnxruntime_engine(file)
             except Exception as error:  # not installed, or of a version that refuses the file
                 logger.info("%s is not used: %s", file, error)
-        return TensorFlowEngine(compiled(self.model, self.size_px), streams=cores())
+        model = with_score(self.model, self.unknown)
+        return TensorFlowEngine(compiled(model, self.size_px), streams=cores())
 
     def engine(self, count: int, sample: Sample) -> Engine:
         """Pixels (m, size_px, size_px, 3) → probabilities (m, classes)."""
@@ -222,20 +246,25 @@ class InFolder:
 
     def score(self, pictures: Sequence[Picture], progress: Progress = silent) -> np.ndarray:
         """Probabilities (n, classes) of pictures, each passed through the network."""
-        return answer(self, _sources(pictures), None, progress)
+        return apart(answer(self, _sources(pictures), None, progress), self.classes)[0]
 
 
-def write_checked(model: "keras.Model", size_px: int, path: Path) -> None:
+def write_checked(
+    model: "keras.Model", size_px: int, path: Path, unknown: UnknownScore | None = None
+) -> None:
     """Writes a classifier as ONNX and holds its answers against the model's.
 
     Raises:
         TlkerasError: it can't be written, or answers differently.
     """
-    from tlkeras.export.engine_files import write_onnx
+    from tlkeras.export.engine_files import with_unknown, write_onnx
 
-    write_onnx(model, size_px, path)
+    write_onnx(with_embedding(model) if unknown else model, size_px, path)
+    if unknown:
+        with_unknown(path, unknown)
     pixels = patches(3, size_px)
-    _compare(path, pixels, np.asarray(model(pixels, training=False)))
+    expected = np.asarray(with_score(model, unknown)(pixels, training=False))
+    _compare(path, pixels, expected, int(model.output_shape[-1]))
 
 
 def _sources(pictures: Sequence[Picture]) -> list[Source]:
@@ -252,18 +281,20 @@ def _written(write: Callable[[], None]) -> bool:
     return True
 
 
-def _compare(path: Path, pixels: np.ndarray, expected: np.ndarray) -> None:
+def _compare(path: Path, pixels: np.ndarray, expected: np.ndarray, classes: int) -> None:
     from tlkeras.features.engines.onnxruntime import onnxruntime_engine
 
     try:
         found = onnxruntime_engine(path, streams=1)(pixels)
-        apart = float(np.abs(found - expected).max())
+        differences = np.abs(found - expected)
+        differences[:, classes:] *= TOLERANCE / SCORE_TOLERANCE
+        largest = float(differences.max())
     except ImportError as error:
         path.unlink(missing_ok=True)
         raise BundleError(f"{path.name} can't be compared without {error.name}") from error
-    if not apart <= TOLERANCE:
+    if not largest <= TOLERANCE:
         path.unlink(missing_ok=True)
-        raise BundleError(f"{path.name} differs from the model by {apart:.2g} in a probability")
+        raise BundleError(f"{path.name} differs from the model by {largest:.2g} in a probability")
 
 
 def _check_finite(head: AffineHead) -> None:

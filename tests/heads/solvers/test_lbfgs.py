@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tlkeras.heads.lbfgs import Curvature, Vector, minimise, same
+from tlkeras.heads.solvers.lbfgs import Curvature, Vector, minimise, same
 
 plain = Vector.plain
 

@@ -1,0 +1,1 @@
+"""Which backbone: transferability, speed and size on the user's own data and machine."""
