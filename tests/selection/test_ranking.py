@@ -13,14 +13,13 @@ from tlkeras.selection.candidate import Candidate, LeftOut, accuracy_of
 from tlkeras.selection.ranking import Ranking, p_value
 
 
-def candidate(name: str, right: Sequence[bool], loss: float, ms: float | None = 3.0) -> Candidate:
+def candidate(name: str, right: Sequence[bool], ms: float | None = 3.0) -> Candidate:
     answers = np.array(right)
     accuracy, interval = accuracy_of(answers)
     return Candidate(
         name=name,
         accuracy=accuracy,
         interval=interval,
-        loss=loss,
         knn=0.61,
         logme=0.123,
         h_score=4.5,
@@ -34,22 +33,20 @@ def candidate(name: str, right: Sequence[bool], loss: float, ms: float | None = 
     )
 
 
-BEST = candidate("good", [True] * 80 + [False] * 20, loss=0.5, ms=8.0)
+BEST = candidate("good", [True] * 80 + [False] * 20, ms=8.0)
 # Against the best 6 pictures lost and 4 won.
-CLOSE = candidate(
-    "close", [True] * 74 + [False] * 22 + [True] * 4, loss=0.6, ms=2.0
-)  # 6 lost, 4 won
-POOR = candidate("poor", [True] * 40 + [False] * 60, loss=1.5, ms=1.0)
+CLOSE = candidate("close", [True] * 74 + [False] * 22 + [True] * 4, ms=2.0)  # 6 lost, 4 won
+POOR = candidate("poor", [True] * 40 + [False] * 60, ms=1.0)
 
 
-def test_the_one_with_the_lowest_held_out_loss_comes_first() -> None:
+def test_the_most_accurate_comes_first() -> None:
     ranking = Ranking.of([POOR, CLOSE, BEST])
     assert [one.name for one in ranking.table] == ["good", "close", "poor"]
     assert ranking.best is BEST
     assert ranking.pictures == 100
 
 
-def test_of_equally_good_ones_the_faster_comes_first() -> None:
+def test_of_equally_accurate_ones_the_faster_comes_first() -> None:
     quick, untimed = (
         replace(BEST, name="quick", ms_per_picture=1.0),
         replace(BEST, name="untimed", ms_per_picture=None),
@@ -65,12 +62,6 @@ def test_p_value_is_that_of_the_exact_binomial_test() -> None:
 
 def test_shortlist_has_what_cannot_be_told_from_the_best_fastest_first() -> None:
     assert [one.name for one in Ranking.of([BEST, CLOSE, POOR]).shortlist] == ["close", "good"]
-
-
-def test_shortlist_keeps_what_is_more_accurate_with_a_higher_loss() -> None:
-    sure = candidate("sure", [True] * 99 + [False], loss=0.55)
-    assert p_value(BEST, sure) < 0.05
-    assert {one.name for one in Ranking.of([BEST, sure]).shortlist} == {"good", "sure"}
 
 
 def test_reason_names_those_that_are_alike_and_the_fastest() -> None:

@@ -91,7 +91,7 @@ def check(
     Corrections are kept in labels.csv in the folder; no picture is moved, changed or deleted.
     Exit 1 on errors.
     """
-    from tlkeras.cli import check as command
+    from tlkeras.cli.trusting import check as command
 
     wanted = command.Corrections(tuple(relabel or ()), tuple(leave_out or ()), undo)
     if not command.run(data, wanted, backbone, weights, html, seed, json):
@@ -120,7 +120,7 @@ def rank(
     json: Json = False,
 ) -> None:
     """Rank backbones on your own pictures and machine: accuracy, time, memory, size."""
-    from tlkeras.cli import rank as command
+    from tlkeras.cli.choosing import rank as command
 
     limits = command.Limits(minutes, max_mb, max_ms, tuple(license or ()))
     command.run(data, tuple(backbone or ()), limits, plot, seed, json)
@@ -213,11 +213,11 @@ def compare(
 ) -> None:
     """Compare trained runs on the same pictures, or transfer with training from scratch."""
     if scratch:
-        from tlkeras.cli import scratch as from_scratch
+        from tlkeras.cli.choosing import scratch as from_scratch
 
         from_scratch.run(runs, backbone, weights, plot, seed, json)
         return
-    from tlkeras.cli import compare as command
+    from tlkeras.cli.trusting import compare as command
 
     command.run(runs, data, plot, json)
 
@@ -234,7 +234,7 @@ def explain(
     json: Json = False,
 ) -> None:
     """Draw which parts of a picture spoke for its label. Exit 1 if one could not be read."""
-    from tlkeras.cli import explain as command
+    from tlkeras.cli.trusting import explain as command
 
     if not command.run(run, pictures, to, label, method, json):
         raise typer.Exit(CHECK_FAILED)
@@ -249,7 +249,7 @@ def doctor(
     json: Json = False,
 ) -> None:
     """Look for what commonly goes wrong in a Keras model. Exit 1 on errors."""
-    from tlkeras.cli import doctor as command
+    from tlkeras.cli.trusting import doctor as command
 
     if not command.run(model, pictures, json):
         raise typer.Exit(CHECK_FAILED)
@@ -265,6 +265,25 @@ def export(
     from tlkeras.cli import export as command
 
     command.run(run, to, json)
+
+
+@app.command()
+def serve(
+    run: Run,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8501,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; others than loopback are open to others.")
+    ] = "127.0.0.1",
+    name: Annotated[
+        str | None, typer.Option(help="Name of the model; without: the run folder's.")
+    ] = None,
+    max_mb: Annotated[float, typer.Option(min=0.001, help="Largest request.")] = 32,
+    json: Json = False,
+) -> None:
+    """Try a run out: a page, and TensorFlow Serving's REST, on this machine. Not for production."""
+    from tlkeras.cli import serve as command
+
+    command.run(run, host, port, name, max_mb, json)
 
 
 @app.command()
@@ -298,7 +317,7 @@ def backbones(
     json: Json = False,
 ) -> None:
     """List the backbones with their size, published accuracy and licence."""
-    from tlkeras.cli import backbones as command
+    from tlkeras.cli.choosing import backbones as command
 
     command.run(name, json)
 

@@ -275,6 +275,19 @@ class ImageFolder:
         looks.close()
         return Findings(summary, found)
 
+    def groups(self, part: str) -> np.ndarray:
+        """A number int64 (n,) for each picture of "train", "validation" or "test".
+
+        Pictures that belong together, copies or by `groups=`, have the same number: whoever
+        holds some of a part back must hold them back together.
+
+        Example::
+
+            data.groups("train")            # array([0, 1, 1, 2, ...])
+        """
+        here = self._examined.parts == PART_NAMES.index(part)
+        return self._examined.groups[here].astype(np.int64)
+
     def fingerprint(self) -> str:
         """SHA-256 over class names and each picture's content, label and part.
 

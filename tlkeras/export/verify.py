@@ -5,22 +5,26 @@ what the model in this process answered ─────────────�
 """
 
 import json
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from tlkeras.errors import ExportError, ParityError
+from tlkeras.export.once.process import answers_once
 
 TOLERANCE = 1e-4
 SCORES_TO_PROBABILITIES = 100
 """How much further unknown scores may be apart: they are differences of angles, scaled up."""
 _SCRIPT = Path(__file__).with_name("serve_once.py")
+
+Runtime = Literal["onnx", "litert"]
+_ONCE: dict[Runtime, Path] = {
+    "onnx": Path(__file__).with_name("once") / "onnx.py",
+    "litert": Path(__file__).with_name("once") / "litert.py",
+}
 
 
 @dataclass(frozen=True)
@@ -111,36 +115,54 @@ def answers_in_fresh_process(
 
         answers_in_fresh_process(Path("serve/flowers/1"), [file.read_bytes()])["label"]
     """
-    with tempfile.TemporaryDirectory() as room:
-        request, answers = Path(room, "request.npz"), Path(room, "answers.npz")
-        lengths = np.array([len(picture) for picture in pictures], np.int64)
-        np.savez(request, data=np.frombuffer(b"".join(pictures), np.uint8), lengths=lengths)
-        # -P: a script run by its path would else find its neighbours before the library.
-        command = [sys.executable, "-P", str(_SCRIPT), str(path), str(request), str(answers)]
-        quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"}
-        try:
-            done = subprocess.run(
-                command,
-                env=quiet,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=timeout_s,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise ExportError(
-                f"Expected the served model's answers within {timeout_s:g} s, none came. "
-                "Verify with fewer pictures, or give it more time."
-            ) from error
-        if done.returncode != 0 or not answers.exists():
-            raise ExportError(
-                f"Expected '{path}' to load and answer in a fresh process; it ended with status "
-                f"{done.returncode}:\n{done.stderr.strip()[-2000:]}\n"
-                "Export again; if it stays, load the folder with tf.saved_model.load to see why."
-            )
-        with np.load(answers) as stored:
-            return {name: stored[name] for name in stored.files}
+    lengths = np.array([len(picture) for picture in pictures], np.int64)
+    request = {"data": np.frombuffer(b"".join(pictures), np.uint8), "lengths": lengths}
+    return answers_once(_SCRIPT, path, request, timeout_s=timeout_s)
+
+
+
+def verify_pixels(
+    path: str | Path,
+    runtime: Runtime,
+    pixels: np.ndarray,
+    expected: np.ndarray,
+    class_names: Sequence[str],
+    *,
+    tolerance: float = TOLERANCE,
+    timeout_s: float = 600.0,
+) -> ServedParity:
+    """The comparison of a file that takes pixels with the expected answers, if they match.
+
+    `pixels` are (n, size, size, 3) float32 in [0, 255], `expected` the model's probabilities
+    (n, c) float, with the unknown scores as one more column where it has them; these may differ by
+    a hundred times the tolerance. The file answers in a fresh process that has its runtime alone.
+
+    Raises:
+        ParityError: other answers; it names the worst picture.
+        ExportError: the file cannot be run.
+
+    Example::
+
+        parity = verify_pixels("flowers.onnx", "onnx", pixels, table, ("daisy", "rose"))
+    """
+    table = np.asarray(expected, np.float32)
+    classes = len(class_names)
+    if not len(pixels) or len(pixels) != len(table) or table.shape[1] not in (classes, classes + 1):
+        raise ExportError(
+            f"Expected a row of answers for each of 1 or more pictures, {classes} columns or one "
+            f"more, came pixels {pixels.shape} and answers {table.shape}. Hand in both for the "
+            "same pictures and classes."
+        )
+    served = answers_once(_ONCE[runtime], Path(path), {"pixels": pixels}, timeout_s=timeout_s)
+    names = np.array(class_names, np.str_)
+    served.setdefault("label", names[served["probabilities"].argmax(axis=1) % classes])
+    served["ok"] = np.ones(len(pixels), bool)
+    labels = [str(name) for name in names[table[:, :classes].argmax(axis=1)]]
+    parity = _compare(served, labels, table[:, :classes], tolerance)
+    if table.shape[1] == classes:
+        return parity
+    scores = table[:, classes]
+    return replace(parity, unknown_difference=_score_difference(served, scores, tolerance))
 
 
 def _compare(
@@ -194,7 +216,8 @@ def _score_difference(
     difference[~ok] = 0.0
     worst = int(difference.argmax())
     most = SCORES_TO_PROBABILITIES * tolerance
-    if difference[worst] > most or (served["unknown"] != (given > 1)).any():
+    flags = served.get("unknown", given > 1)  # a file of pixels gives the score alone
+    if difference[worst] > most or (flags != (given > 1)).any():
         raise ParityError(
             f"Expected the served unknown scores within {most:g} of the model's, and the flag to "
             f"be whether they are above 1. Worst is picture {worst}: {expected[worst]:.4f} "

@@ -11,9 +11,9 @@ from dataclasses import replace
 import numpy as np
 
 from tlkeras.errors import TrainingError
-from tlkeras.heads.solvers.adam import Adam
 from tlkeras.heads.affine import Affine, AffineHead, apply
 from tlkeras.heads.head import HeadTraining, Labelled, cross_entropy, share_right
+from tlkeras.heads.solvers.adam import Adam
 from tlkeras.heads.table import Standardised
 from tlkeras.progress import Progress, silent
 

@@ -11,13 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tlkeras.features.features import Features
-from tlkeras.heads.head import cross_entropy
-from tlkeras.heads.out_of_fold import out_of_fold
 from tlkeras.intervals import wilson_interval
 from tlkeras.selection.neighbours import neighbour_accuracy
+from tlkeras.selection.ridge import left_out_answers
 from tlkeras.selection.transferability import h_score, logme
-
-FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -26,14 +23,12 @@ class Scores:
 
     Attributes:
         right: (n,) bool, whether a linear head that had not seen the picture was right.
-        loss: its mean cross-entropy.
         knn: share of pictures whose nearest neighbours have their label.
         logme: mean log evidence of a linear model; higher is better.
         h_score: variance between the classes over all of it; higher is better.
     """
 
     right: np.ndarray
-    loss: float
     knn: float
     logme: float
     h_score: float
@@ -45,10 +40,8 @@ class Candidate:
 
     Attributes:
         name: what it is called in the ranking.
-        accuracy: share of the pictures that a linear head was right about, each held out once.
+        accuracy: share of the pictures that a linear head trained on all others was right about.
         interval: 95 % interval of that share (Wilson).
-        loss: mean cross-entropy of that head's answers; lower is better, and steadier than the
-            share of right ones: it is what candidates are ordered by.
         knn: share of pictures whose nearest neighbours have their label.
         logme: LogME of the embeddings; higher is better.
         h_score: shrunk H-score of the embeddings; higher is better.
@@ -64,7 +57,6 @@ class Candidate:
     name: str
     accuracy: float
     interval: tuple[float, float]
-    loss: float
     knn: float
     logme: float
     h_score: float
@@ -102,25 +94,22 @@ def scores(
     classes: int,
     *,
     groups: Sequence[Hashable] | None = None,
-    seed: int = 0,
 ) -> Scores:
     """Every score of a backbone's embeddings, from none but them and their labels.
 
     Args:
         features: embeddings (n, d) of the pictures that may be trained on.
         classes: number of classes.
-        groups: (n,) pictures with the same value, such as copies, are held out together.
-        seed: decides which pictures are held out together.
+        groups: (n,) pictures with the same value, such as copies, are left out together.
 
     Example::
 
         found = scores(embed(data.train.pictures), len(data.class_names))
         accuracy_of(found.right)                        # (0.785, (0.742, 0.822))
     """
-    probabilities = out_of_fold(features, classes, folds=FOLDS, seed=seed, groups=groups)
+    answers = left_out_answers(features, classes, groups=groups)
     return Scores(
-        right=probabilities.argmax(axis=1) == features.labels,
-        loss=cross_entropy(probabilities, features.labels),
+        right=answers.argmax(axis=1) == features.labels,
         knn=neighbour_accuracy(features, classes, groups=groups),
         logme=logme(features, classes),
         h_score=h_score(features, classes),

@@ -67,7 +67,7 @@ def _frame(axes: "Axes", ranking: Ranking, timed: list[Candidate]) -> None:
     below = f"\nnot timed: {', '.join(missing)}" if missing else ""
     text = f"milliseconds a picture, all cores busy, on this machine{below}"
     axes.set_xlabel(text, color=SOFT, parse_math=False)
-    axes.set_ylabel("accuracy, held out in turn, with 95 % interval", color=SOFT)
+    axes.set_ylabel("accuracy, each picture left out in turn, with 95 % interval", color=SOFT)
     count = len(ranking.table)
     axes.set_title(
         f"{count} backbone{'s' if count > 1 else ''} on {ranking.pictures} pictures; in colour: "

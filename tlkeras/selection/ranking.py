@@ -16,10 +16,10 @@ LEVEL = 0.05  # of McNemar's p, below which two candidates count as told apart
 
 @dataclass(frozen=True)
 class Ranking:
-    """Backbones in order of how well a linear head does on them with the user's own pictures.
+    """Backbones in the order of their accuracy on the user's own pictures.
 
     Attributes:
-        table: the candidates, the one with the lowest held-out loss first.
+        table: the candidates, the most accurate first.
         left_out: backbones that were not ranked, each with its reason.
         pictures: how many pictures each was judged on.
         notes: what a reader has to know of how the figures came about.
@@ -44,7 +44,7 @@ class Ranking:
         left_out: Sequence[LeftOut] = (),
         notes: Sequence[str] = (),
     ) -> "Ranking":
-        """The candidates in order; of equally good ones the faster comes first.
+        """The candidates in order; of equally accurate ones the faster comes first.
 
         Raises:
             BackboneError: there is no candidate; the message has the reasons.
@@ -55,12 +55,12 @@ class Ranking:
                 f"A ranking needs one backbone or more. Received: none that could be ranked "
                 f"({reasons}). Name others, or relax the limits."
             )
-        order = sorted(candidates, key=lambda one: (one.loss, *_time(one)))
+        order = sorted(candidates, key=lambda one: (-one.accuracy, *_time(one)))
         return cls(tuple(order), tuple(left_out), len(order[0].right), tuple(notes))
 
     @property
     def best(self) -> Candidate:
-        """The first of the table; `shortlist` has those that may be as good."""
+        """The most accurate; `shortlist` has those that may be as good."""
         return self.table[0]
 
     @property
@@ -70,13 +70,8 @@ class Ranking:
         Told apart are two backbones for which McNemar's exact test on the pictures that only
         one of them has right gives p < 0.05.
         """
-        best = self.best
-        alike = [
-            one
-            for one in self.table
-            if one.accuracy >= best.accuracy or p_value(best, one) >= LEVEL
-        ]
-        return tuple(sorted(alike, key=lambda one: (*_time(one), one.loss)))
+        alike = [one for one in self.table if p_value(self.best, one) >= LEVEL]
+        return tuple(sorted(alike, key=lambda one: (*_time(one), -one.accuracy)))
 
     @property
     def reason(self) -> str:

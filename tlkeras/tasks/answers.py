@@ -1,4 +1,4 @@
-"""What a trained model says about pictures, and whether its export says the same."""
+"""What a trained model says about pictures."""
 
 from collections.abc import Callable, Iterable, Sequence
 from io import BytesIO
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tlkeras.data.decode import Source, decode, read_file
+from tlkeras.data.decode import Source, decode
 from tlkeras.data.picture import Picture
 from tlkeras.data.sources import gather
 from tlkeras.errors import DecodeError
@@ -17,12 +17,9 @@ from tlkeras.tasks.network.columns import apart
 from tlkeras.tasks.predictions import Predictions
 
 if TYPE_CHECKING:
-    from tlkeras.bundle.bundle import Bundle
     from tlkeras.tasks.fitted import Fitted
 
 THUMBNAIL_PX = 160
-PICTURES_TO_VERIFY = 24
-SERVED_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
 
 
 def predict(
@@ -67,42 +64,6 @@ def thumbnails(pictures: Sequence[Picture]) -> Callable[[int], bytes | None]:
         return out.getvalue()
 
     return thumbnail
-
-
-def export(bundle: "Bundle", fitted: "Fitted", path: Path) -> Path:
-    """The verified SavedModel; its answers are held against `predict` on real pictures.
-
-    The pictures are those of the test part (else the training part) that are still where the
-    manifest says; with none, generated ones.
-    """
-    from tlkeras.export.savedmodel import export as export_savedmodel
-
-    def answers(files: list[bytes]) -> np.ndarray:
-        found = predict(fitted, files, exact=True)
-        if fitted.network.unknown is None:
-            return found.probabilities
-        return np.column_stack([found.probabilities, found.unknown_scores])
-
-    return export_savedmodel(bundle, path, _pictures_at_hand(fitted), answers)
-
-
-def _pictures_at_hand(fitted: "Fitted") -> list[bytes]:
-    """Readable files of the manifest, the test part first; none if serving decodes none."""
-    rows = sorted(fitted.manifest, key=lambda row: row["part"] != "test")
-    files = [Path(str(row["path"])) for row in rows]
-    found: list[bytes] = []
-    served = 0
-    for file in files[:: max(1, len(files) // (4 * PICTURES_TO_VERIFY))]:
-        try:
-            content = read_file(file)
-            decode(content)
-        except DecodeError:  # moved or changed since training
-            continue
-        found.append(content)
-        served += file.suffix.lower() in SERVED_SUFFIXES
-        if len(found) == PICTURES_TO_VERIFY:
-            break
-    return found if served else []
 
 
 def _name(source: Source, index: int) -> str:

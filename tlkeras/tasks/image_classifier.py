@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from tlkeras.evaluation.explain.explanation import Explanation
     from tlkeras.evaluation.report import Report
+    from tlkeras.export.formats.table import Name
 
 
 class ImageClassifier:
@@ -249,23 +250,45 @@ class ImageClassifier:
         classifier.source, classifier._fitted = source, fitted
         return classifier
 
-    def export(self, path: str | Path) -> Path:
-        """A SavedModel that takes image bytes and answers with labels, proven to agree.
+    def export(
+        self,
+        path: str | Path,
+        format: "Name" = "saved_model",
+        *,
+        opset: int | None = None,
+        max_drop: float = 0.02,
+    ) -> Path:
+        """An artefact that works without this library, proven to answer the same.
 
-        The written model is loaded in a fresh process with nothing but TensorFlow, is sent real
-        pictures, and must give the same labels with probabilities within 1e-4.
+        A SavedModel takes image bytes and answers with labels; the other formats take pixels, see
+        `tlkeras.export.formats.table.FORMATS`. What is written answers real pictures in a fresh
+        process that has only its runtime; labels have to be equal, with probabilities within the
+        format's tolerance.
+
+        Args:
+            path: a folder for "saved_model" and "c", a file for the others.
+            format: "saved_model", "onnx", "litert", "litert-float16", "litert-dynamic",
+                "litert-int8" or "c".
+            opset: of an ONNX file, 13 to 21; None: 17, or 18 for a network that needs it.
+            max_drop: accuracy on the validation part that a quantised file may lose.
 
         Raises:
             NotFittedError: there is no trained model yet.
-            ParityError: the written model answers differently; nothing is left at `path`.
-            ExportError: it can't be written there.
+            ParityError: the artefact answers differently; nothing is left at `path`.
+            ExportError: it can't be written there, or not in this format.
         """
-        from tlkeras.export.savedmodel import served_parity
+        from tlkeras.export.formats.table import find_format, write
+        from tlkeras.tasks.proof import shown_of
 
+        find_format(format)
         fitted = self._trained()
         bundle = run_folder.to_bundle(fitted, self.source, self.head, self.recipe)
-        written = answers.export(bundle, fitted, Path(path))
-        fitted.served = served_parity(written)
+        shown = shown_of(bundle, fitted)
+        written = write(bundle, format, path, shown, opset=opset, max_drop=max_drop)
+        if format == "saved_model":
+            from tlkeras.export.savedmodel import served_parity
+
+            fitted.served = served_parity(written)
         return written
 
     @property

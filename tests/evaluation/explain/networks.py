@@ -11,6 +11,7 @@ from keras import layers
 
 CLASSES = 3
 HEIGHT, WIDTH = 40, 48
+SIDE = 44
 
 
 def pictures(count: int, seed: int = 0, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
@@ -61,6 +62,14 @@ def flat() -> keras.Model:
     x = layers.GlobalAveragePooling2D()(_trunk(image))
     x = layers.Dense(CLASSES, name="logits")(x)
     return keras.Model(image, layers.Softmax()(x))
+
+
+def square() -> keras.Model:
+    """Pictures of 44 x 44, as classifiers take them."""
+    image = keras.Input((SIDE, SIDE, 3))
+    x = layers.Conv2D(6, 5, strides=4, activation="relu", name="last")(image)
+    x = layers.GlobalAveragePooling2D()(layers.Rescaling(1 / 100)(x))
+    return keras.Model(image, layers.Dense(CLASSES, activation="softmax")(x))
 
 
 def two_dense() -> keras.Model:

@@ -5,6 +5,7 @@ https://arxiv.org/abs/1311.2901. It needs answers only, no layers and no gradien
 Grad-CAM from outside; it costs 170 passes where that costs one.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,25 +23,26 @@ PATCHES = 7
 _AT_ONCE = 32
 
 
-def occlusion(
-    model: "keras.Model", pixels: np.ndarray, classes: int, column: int | None
-) -> Evidence:
+Answers = Callable[[np.ndarray], np.ndarray]
+"""Pixels (m, h, w, 3) float32 in [0, 255] → probabilities (m, classes) float32."""
+
+
+def occlusion(answers: Answers, pixels: np.ndarray, column: int | None) -> Evidence:
     """What hiding each part of one picture takes from the log-odds of a class.
 
     Patches of a seventh of the side, half overlapping, in the mean colour of the picture. The
     heat of a place is the mean loss over the patches that cover it, where that is a loss.
 
     Args:
-        model: anything that takes pixels (n, h, w, 3) and gives (n, classes).
+        answers: what the model answers, such as `answering(model, …)`.
         pixels: (h, w, 3) float32 RGB in [0, 255], of the size the model takes.
-        classes: how many there are.
         column: the class; None for the one that the model answers.
 
     Example::
 
-        occlusion(clf.model, pixels, 3, None).maps          # (1, 14, 14)
+        occlusion(answering(clf.model, 224, 3), pixels, None).maps          # (1, 14, 14)
     """
-    whole = _answers(model, pixels[np.newaxis], classes)
+    whole = answers(pixels[np.newaxis])
     chosen = int(whole.argmax()) if column is None else column
     steps = 2 * PATCHES
     rows, columns = (
@@ -55,7 +57,7 @@ def occlusion(
         batch = np.repeat(pixels[np.newaxis], len(some), axis=0)
         for picture, (y, x) in zip(batch, some, strict=True):
             picture[rows[y] : rows[y + 2], columns[x] : columns[x + 2]] = grey
-        lost = before - log_odds(_answers(model, batch, classes), chosen)
+        lost = before - log_odds(answers(batch), chosen)
         for (y, x), amount in zip(some, lost, strict=True):
             loss[y : y + 2, x : x + 2] += amount
             covered[y : y + 2, x : x + 2] += 1
@@ -63,10 +65,32 @@ def occlusion(
     return Evidence(heat[np.newaxis], np.array([chosen]), whole, "")
 
 
-def _answers(model: "keras.Model", pixels: np.ndarray, classes: int) -> np.ndarray:
-    import keras
+def answering(model: "keras.Model", size_px: int, classes: int) -> Answers:
+    """What a model answers, its graph traced once: half the time of layer by layer.
 
-    outputs = keras.tree.flatten(model(pixels, training=False))
-    return to_probabilities(
-        np.asarray(answer_of(outputs, classes, model.name)), ends_squashed(model)
-    )
+    Args:
+        model: anything that takes pixels (n, size_px, size_px, 3) and gives (n, classes).
+        size_px: height and width of the pictures.
+        classes: how many there are.
+
+    Raises:
+        BackboneError: no output, or several, has a number for each class.
+
+    Example::
+
+        answering(clf.model, 224, 3)(pixels)            # (n, 3)
+    """
+    import keras
+    import tensorflow as tf
+
+    squashed = ends_squashed(model)
+
+    @tf.function(input_signature=[tf.TensorSpec((None, size_px, size_px, 3), tf.float32)])
+    def graph(pixels: tf.Tensor) -> list[tf.Tensor]:
+        return keras.tree.flatten(model(pixels, training=False))
+
+    def answers(pixels: np.ndarray) -> np.ndarray:
+        outputs = graph(tf.constant(pixels))
+        return to_probabilities(answer_of(outputs, classes, model.name).numpy(), squashed)
+
+    return answers

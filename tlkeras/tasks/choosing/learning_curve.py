@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tlkeras.data.folder import ImageFolder
+from tlkeras.data.split import PART_NAMES
 from tlkeras.errors import DataError
 from tlkeras.features.features import Features
 from tlkeras.intervals import wilson_interval
@@ -173,8 +174,8 @@ def learning_curve(
         WeightsError: the pretrained weights can't be had; the message lists ways on.
 
     Source: C. Cortes et al., "Learning curves: asymptotic values and rate of convergence", 1993.
-    That power laws foretell too much more often than too little: R. Mahmood et al., "How much
-    more data do I need?", arXiv 2207.01725.
+    On how far power laws can be trusted: R. Mahmood et al., "How much more data do I need?",
+    arXiv 2207.01725.
 
     Example::
 
@@ -236,7 +237,9 @@ def groups_of(data: ImageFolder) -> list[int]:
     Copies, and pictures that the user's `groups` keep together, share a number.
     """
     examined = data._examined
-    parts = (examined.parts == PART_NAMES.index(part.name) for part in (data.train, data.validation))
+    parts = (
+        examined.parts == PART_NAMES.index(part.name) for part in (data.train, data.validation)
+    )
     return np.concatenate([examined.groups[rows] for rows in parts]).tolist()
 
 

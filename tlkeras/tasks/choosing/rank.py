@@ -14,7 +14,6 @@ import numpy as np
 
 from tlkeras.data.folder import ImageFolder
 from tlkeras.data.picture import Picture
-from tlkeras.data.split import PART_NAMES
 from tlkeras.errors import DataError, TlkerasError
 from tlkeras.progress import Progress, of, showing
 from tlkeras.selection.candidate import Candidate, LeftOut, Scores, accuracy_of, scores
@@ -42,13 +41,12 @@ def rank(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Ranking:
-    """Backbones in order of how well they do on these pictures, with what they cost here.
+    """Backbones in the order of their accuracy on these pictures, with what they cost here.
 
     Each picture of the training and validation parts passes each backbone once; its embedding is
     kept on disk, so that `fit` and a second ranking do not compute it again. A linear head is
-    trained on four fifths of the pictures at a time and asked about the others: that is the
-    accuracy. The order is that of the cross-entropy of the same answers, which changes less with
-    the draw of the pictures. The test part is not looked at.
+    asked about each picture after training on all the others: that is the accuracy. The test part
+    is not looked at.
 
     Args:
         data: labelled pictures, or their folder.
@@ -59,7 +57,7 @@ def rank(
         max_mb: largest model file.
         max_ms: most milliseconds a picture may take through the backbone, all cores busy, here.
         license: only pretrained weights under this licence, or one of several.
-        seed: decides which pictures are held out together, and which are taken if not all are.
+        seed: decides which pictures are taken if not all are, and untrained weights.
         progress: told how far the work is; None shows it in the terminal or the log.
 
     Raises:
@@ -102,7 +100,7 @@ class Sample:
     @classmethod
     def of(cls, folder: ImageFolder, seed: int) -> "Sample":
         """The pictures of a folder that may be trained on."""
-        parts = [(part, _groups(folder, part.name)) for part in (folder.train, folder.validation)]
+        parts = [(part, folder.groups(part.name)) for part in (folder.train, folder.validation)]
         labels = np.concatenate([part.labels for part, _ in parts])
         pictures = [picture for part, _ in parts for picture in part.pictures]
         groups = np.concatenate([group for _, group in parts])
@@ -185,7 +183,7 @@ class _Ranked:
         features = embedding(some.pictures, progress=of(name, self.show))
         embedding.release()
         embedding.frozen.release()  # dozens of networks would not fit into memory together
-        return scores(features, some.classes, groups=some.groups.tolist(), seed=self.seed)
+        return scores(features, some.classes, groups=some.groups.tolist())
 
     def _more(self, done: int) -> Sample:
         """Judge all again on as many pictures as the time that is left allows."""
@@ -201,11 +199,6 @@ class _Ranked:
         self.left_out.append(LeftOut(one.name, reason))
 
 
-def _groups(folder: ImageFolder, part: str) -> np.ndarray:
-    examined = folder._examined
-    return examined.groups[examined.parts == PART_NAMES.index(part)]
-
-
 def _candidate(one: _Judged) -> Candidate:
     accuracy, interval = accuracy_of(one.scores.right)
     spec = one.contender.spec
@@ -214,7 +207,6 @@ def _candidate(one: _Judged) -> Candidate:
         name=one.contender.name,
         accuracy=accuracy,
         interval=interval,
-        loss=one.scores.loss,
         knn=one.scores.knn,
         logme=one.scores.logme,
         h_score=one.scores.h_score,

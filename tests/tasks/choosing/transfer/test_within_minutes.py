@@ -20,21 +20,21 @@ WANTED = Plan(224, 20, 300)
     ("seconds", "plan"),
     [
         (1e6, Plan(224, 20, 300)),
-        (600, Plan(128, 20, 300)),
-        (400, Plan(96, 20, 300)),
-        (200, Plan(96, 11, 300)),
-        (60, Plan(96, 8, 112)),
+        (800, Plan(128, 20, 300)),
+        (500, Plan(96, 20, 300)),
+        (200, Plan(96, 9, 300)),
+        (60, Plan(96, 8, 77)),
         (0, Plan(96, 8, 20)),
     ],
 )
 def test_size_goes_first_then_epochs_then_pictures(seconds: float, plan: Plan) -> None:
-    found = choose(WANTED, SIZES, Pace(0.005, 1.0), 70, seconds, classes=10)
+    found = choose(WANTED, SIZES, Pace(0.004, 0.004, 1.0), 70, seconds, classes=10)
     assert (found.size_px, found.pictures) == (plan.size_px, pytest.approx(plan.pictures, abs=2))
     assert found.epochs == pytest.approx(plan.epochs, abs=1)
 
 
 def test_few_epochs_that_were_asked_for_are_kept() -> None:
-    found = choose(Plan(224, 2, 300), SIZES, Pace(0.005, 1.0), 70, 0, classes=10)
+    found = choose(Plan(224, 2, 300), SIZES, Pace(0.004, 0.004, 1.0), 70, 0, classes=10)
     assert found.epochs == 2
 
 

@@ -51,6 +51,8 @@ def figure(transfer: "Transfer") -> "Figure":
 
 
 def _epochs(axes: "Axes", transfer: "Transfer") -> None:
+    from matplotlib.ticker import MaxNLocator
+
     assert transfer.pretrained is not None
     courses = [("pretrained network", transfer.pretrained)]
     courses += [("untrained network", course) for course in transfer.untrained[-1:]]
@@ -64,7 +66,7 @@ def _epochs(axes: "Axes", transfer: "Transfer") -> None:
         )
         axes.plot(at, 100 * share, f"{marker}-", color=colour, markersize=4, label=name)
     _chance(axes, transfer)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel(
         f"epochs on {transfer.pretrained.pictures} pictures of {transfer.size_px} px", color=SOFT
     )

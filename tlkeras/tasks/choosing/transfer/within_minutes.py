@@ -30,10 +30,10 @@ FEWER = 0.25  # of the training pictures, that the untrained network learns from
 SIDES_PX = (224, 160, 128, 96)
 LEAST_EPOCHS = 8
 COURSES = 2
-STEP = 4.0  # times a pass without gradients, that a step of training takes
-STARTS = 5.0  # times the start of the first, that the second takes to start
+STEP = 5.0  # times a pass without gradients, that a step of training takes
+STARTS = 8.0  # times the start of the first, that the second takes to start
 SPARE = 0.8  # of the time is planned with: another program may want the cores too
-UNTRAINED_PART = 0.6  # of the time for both: all of it trains, of the other one half
+UNTRAINED_PART = 0.65  # of the time for both: all of it trains, of the other one half
 BATCH = 16  # small: a few hundred pictures should make a few hundred steps
 
 
@@ -109,15 +109,15 @@ def choose(
         left_s: seconds that are left.
         classes: number of classes; of each two pictures stay.
 
-    >>> choose(Plan(224, 20, 300), (224, 96), Pace(0.004, 2.0), 70, 300, classes=10)
+    >>> choose(Plan(224, 20, 300), (224, 96), Pace(0.003, 0.004, 1.0), 70, 400, classes=10)
     Plan(size_px=96, epochs=20, pictures=300)
     """
     left_s = max(0.0, SPARE * left_s - COURSES * STARTS * pace.start_s)
 
     def seconds(plan: Plan) -> float:
-        area = (plan.size_px / sizes[-1]) ** 2
-        passes = COURSES * (STEP * plan.pictures + judged)
-        return plan.epochs * passes * area * pace.picture_s
+        each_s = pace.picture_s * (plan.size_px / sizes[-1]) ** 2
+        epoch_s = plan.pictures * (STEP * each_s + pace.read_s) + judged * (each_s + pace.read_s)
+        return COURSES * plan.epochs * epoch_s
 
     for size in sizes:
         plan = replace(wanted, size_px=size)

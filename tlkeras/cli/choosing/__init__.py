@@ -1,0 +1,1 @@
+"""Commands for before training: which backbone, and whether transfer is right."""

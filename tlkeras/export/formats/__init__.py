@@ -1,0 +1,1 @@
+"""Artefacts of a trained classifier, one format a file."""

@@ -1,0 +1,145 @@
+"""What a smaller file costs: its accuracy before and after, and how often the labels agree."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tlkeras.errors import ExportError, ParityError
+
+if TYPE_CHECKING:
+    import keras
+
+Pixels = Callable[[np.ndarray], np.ndarray]
+"""Pixels (n, size_px, size_px, 3) float32 in [0, 255] → probabilities (n, classes) float32."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """A file's answers for one part of the pictures, beside those of the model it came from.
+
+    Attributes:
+        part: "validation", "test" or whatever the pictures were called.
+        pictures: how many.
+        before: share right by the model; None where the labels are not known.
+        after: share right by the file.
+        agreement: share of pictures that both give the same label.
+        largest_difference: of a probability.
+
+    >>> print(Quality("test", 200, 0.94, 0.935, 0.985, 0.12))
+    200 test pictures: accuracy 0.940 before and 0.935 after, 98.5 % of the labels agree
+    """
+
+    part: str
+    pictures: int
+    before: float | None
+    after: float | None
+    agreement: float
+    largest_difference: float
+
+    @property
+    def drop(self) -> float:
+        """Accuracy lost; below 0 where the file is better; labels that differ if none is known."""
+        if self.before is None or self.after is None:
+            return 1.0 - self.agreement
+        return self.before - self.after
+
+    def to_dict(self) -> dict[str, object]:
+        """The fields as JSON can hold them."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        agree = f"{100 * self.agreement:.1f} % of the labels agree"
+        shown = f"{self.pictures} {self.part} pictures"
+        if self.before is None or self.after is None:
+            return f"{shown}: {agree}"
+        return f"{shown}: accuracy {self.before:.3f} before and {self.after:.3f} after, {agree}"
+
+
+def quality(
+    part: str, expected: np.ndarray, found: np.ndarray, labels: np.ndarray | None = None
+) -> Quality:
+    """How the answers `found` (n, c) of a file compare with the model's `expected` (n, c).
+
+    `labels` are the true classes (n,) int. Answers that are not numbers agree with nothing.
+
+    >>> expected, found = np.array([[0.9, 0.1], [0.4, 0.6]]), np.array([[0.8, 0.2], [0.6, 0.4]])
+    >>> quality("test", expected, found, np.array([0, 1])).agreement
+    0.5
+    """
+    if expected.shape != found.shape or not len(expected):
+        raise ExportError(
+            "Expected a row of probabilities by the model and by the file for each of 1 or more "
+            f"pictures, came {expected.shape} and {found.shape}. Hand in pictures of the model's "
+            "own size."
+        )
+    usable = np.isfinite(found).all(axis=1)
+    ours, theirs = expected.argmax(axis=1), np.where(usable, found.argmax(axis=1), -1)
+    apart = np.where(usable[:, None], np.abs(expected - found), np.inf).max()
+    return Quality(
+        part,
+        len(expected),
+        None if labels is None else float((ours == labels).mean()),
+        None if labels is None else float((theirs == labels).mean()),
+        float((ours == theirs).mean()),
+        float(apart),
+    )
+
+
+def model_answers(network: "keras.Model", pixels: np.ndarray, batch_size: int = 32) -> np.ndarray:
+    """Probabilities (n, c) float32 by Keras, for pixels (n, size_px, size_px, 3)."""
+    starts = range(0, len(pixels), batch_size)
+    batches = (np.asarray(pixels[start : start + batch_size], np.float32) for start in starts)
+    rows = [np.asarray(network(batch, training=False), np.float32) for batch in batches]
+    return np.concatenate(rows)
+
+
+def check_drop(found: Quality, max_drop: float, name: str) -> None:
+    """Nothing when a file is good enough.
+
+    Raises:
+        ParityError: it loses more accuracy than `max_drop`.
+    """
+    if found.drop > max_drop + 1e-9:
+        raise ParityError(
+            f"Expected {name} to lose no more than {max_drop:g} of its accuracy. Received: "
+            f"{found}. Calibrate on more or other pictures, take litert-float16, or allow more "
+            "with max_drop."
+        )
+
+
+def quality_file(path: str | Path) -> Path:
+    """Where the quality of a file is written: beside it.
+
+    >>> quality_file("flowers_int8.tflite").name
+    'flowers_int8.tflite.parity.json'
+    """
+    return Path(f"{path}.parity.json")
+
+
+def read_quality(path: str | Path) -> tuple[Quality, ...]:
+    """The quality of the file at `path` as it was measured when it was written.
+
+    Raises:
+        ExportError: nothing was written beside it.
+
+    Example::
+
+        for each in read_quality("flowers_int8.tflite"):
+            print(each)
+    """
+    note = quality_file(path)
+    try:
+        told = json.loads(note.read_text(encoding="utf-8"))
+        return tuple(Quality(**_fields(row)) for row in told["quality"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ExportError(
+            f"Expected the quality of '{path}' in '{note}', but: {error}. Export it again."
+        ) from error
+
+
+def _fields(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in Quality.__dataclass_fields__}
