@@ -4,28 +4,20 @@ import csv
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import write_flowers
-from tlkeras.cli import main
 
 Answer = tuple[int, str, str]
 
 
 @pytest.fixture
-def check(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> Callable[..., Answer]:
+def check(tlkeras: Callable[..., Answer]) -> Callable[..., Answer]:
     """Run `tlkeras check`; gives (exit status, standard output, standard error)."""
-
-    def call(*words: object) -> Answer:
-        monkeypatch.setattr("sys.argv", ["tlkeras", "check", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            main.run()
-        out, err = capfd.readouterr()
-        return int(end.value.code or 0), out, err
-
-    return call
+    return partial(tlkeras, "check")
 
 
 @pytest.fixture

@@ -5,25 +5,6 @@ from pathlib import Path
 
 import pytest
 
-import tlkeras as tl
-from tlkeras.cli import main
-
-
-@pytest.fixture(scope="module")
-def run_folder(flower_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    clf = tl.ImageClassifier("TinyResNet", weights=None).fit(flower_folder)
-    return clf.save(tmp_path_factory.mktemp("runs") / "flowers")
-
-
-def tlkeras(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture, *words: object
-) -> tuple[int, str, str]:
-    monkeypatch.setattr("sys.argv", ["tlkeras", *map(str, words)])
-    with pytest.raises(SystemExit) as end:
-        main.run()
-    out, err = capfd.readouterr()
-    return int(end.value.code or 0), out, err
-
 
 def measured_at(folder: Path, labels: str) -> Path:
     """What an export leaves beside the model, without the model."""
@@ -40,16 +21,11 @@ def measured_at(folder: Path, labels: str) -> Path:
 
 
 def test_page_of_a_run_tells_of_its_pictures_training_and_export(
-    run_folder: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture,
+    tlkeras: object, run_folder: Path, tmp_path: Path
 ) -> None:
     served = measured_at(tmp_path / "serve" / "1", "daisy\niris\nrose\n")
     page = tmp_path / "report.html"
-    status, out, _ = tlkeras(
-        monkeypatch, capfd, "evaluate", run_folder, "--html", page, "--export", served, "--json"
-    )
+    status, out, _ = tlkeras("evaluate", run_folder, "--html", page, "--export", served, "--json")
     assert status == 0
     assert json.loads(out)["html"] == str(page)
     text = page.read_text(encoding="utf-8")
@@ -61,17 +37,12 @@ def test_page_of_a_run_tells_of_its_pictures_training_and_export(
 
 @pytest.mark.parametrize(("labels", "said"), [("cat\ndog\n", "cat, dog"), (None, "parity.json")])
 def test_export_of_another_model_is_refused(
-    run_folder: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture,
-    labels: str | None,
-    said: str,
+    tlkeras: object, run_folder: Path, tmp_path: Path, labels: str | None, said: str
 ) -> None:
     folder = tmp_path / "serve"
     if labels:
         measured_at(folder, labels)
-    status, _, err = tlkeras(monkeypatch, capfd, "evaluate", run_folder, "--export", folder)
+    status, _, err = tlkeras("evaluate", run_folder, "--export", folder)
     assert status == 2
     assert said in err
     assert "Traceback" not in err

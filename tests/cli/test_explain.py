@@ -7,21 +7,6 @@ import pytest
 from PIL import Image
 
 import tlkeras as tl
-from tlkeras.cli import main
-
-
-@pytest.fixture
-def tlkeras(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> object:
-    """Run a command line; gives (exit status, standard output, standard error)."""
-
-    def call(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["tlkeras", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            main.run()
-        out, err = capfd.readouterr()
-        return int(end.value.code or 0), out, err
-
-    return call
 
 
 @pytest.fixture(scope="module")

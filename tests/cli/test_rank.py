@@ -5,22 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from tlkeras.cli import main
-
-
-@pytest.fixture
-def tlkeras(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> object:
-    """Run a command line; gives (exit status, standard output, standard error)."""
-
-    def call(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["tlkeras", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            main.run()
-        out, err = capfd.readouterr()
-        return int(end.value.code or 0), out, err
-
-    return call
-
 
 def test_rank_prints_the_table_and_draws_the_plot(
     tlkeras: object, flower_folder: Path, tmp_path: Path

@@ -257,14 +257,36 @@ def doctor(
 
 @app.command()
 def export(
-    run: Run,
-    to: Annotated[Path, typer.Argument(help="Folder to write, such as serve/flowers/1.")],
+    run: Annotated[
+        Path | None, typer.Argument(help="Run folder that `tlkeras train` wrote.")
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="Folder to write, such as serve/flowers/1; exported/RUN if left out."),
+    ] = None,
+    to: Annotated[
+        str, typer.Option("--to", help="Formats, parted by commas; --formats lists them.")
+    ] = "saved_model",
+    opset: Annotated[int | None, typer.Option(help="Of the ONNX file: 13 to 21.")] = None,
+    max_drop: Annotated[
+        float, typer.Option(min=0, max=1, help="Accuracy that a quantised file may lose.")
+    ] = 0.02,
+    formats: Annotated[bool, typer.Option("--formats", help="List the formats, and end.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Always done.", hidden=True)] = True,
     json: Json = False,
 ) -> None:
-    """Write a SavedModel that takes image bytes, and prove that it answers the same."""
+    """Write artefacts that work without tlkeras, and prove that they answer the same.
+
+    With a SavedModel alone FOLDER is that; with other formats each lies in FOLDER by its name.
+    """
     from tlkeras.cli import export as command
 
-    command.run(run, to, json)
+    if formats:
+        command.list_formats(json)
+        return
+    if run is None:
+        raise typer.BadParameter("Expected a run folder. Name one that `tlkeras train` wrote.")
+    command.run(run, folder, command.Wanted.from_text(to, opset, max_drop), json)
 
 
 @app.command()

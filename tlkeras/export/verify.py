@@ -120,7 +120,6 @@ def answers_in_fresh_process(
     return answers_once(_SCRIPT, path, request, timeout_s=timeout_s)
 
 
-
 def verify_pixels(
     path: str | Path,
     runtime: Runtime,

@@ -214,6 +214,11 @@ class ImageClassifier:
         Raises:
             NotFittedError: there is no trained model yet.
             DataError: the picture can't be read, or no class has that name.
+            BackboneError: Grad-CAM finds no map in the network; "occlusion" needs none.
+
+        Example::
+
+            clf.explain("rose.jpg").plot()
         """
         from tlkeras.evaluation.explain import explain
 

@@ -32,7 +32,7 @@ def scored(make_bundle: Callable[..., SimpleNamespace]) -> SimpleNamespace:
     """A bundle with an unknown score: directions of its own, so that scores vary."""
     made = make_bundle(seed=3)
     kernel = np.random.default_rng(5).normal(0, 2, (10, len(NAMES))).astype("float32")
-    made.network = SimpleNamespace(unknown=UnknownScore(kernel, 1.5))
+    made.network = SimpleNamespace(unknown=UnknownScore(kernel, 1.5, 0.05, 10))
     return made
 
 

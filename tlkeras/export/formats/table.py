@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
+from tlkeras.bundle.atomic import write_bytes
 from tlkeras.errors import ExportError
 from tlkeras.export.verify import TOLERANCE, ServedParity, verify_pixels
 
@@ -22,6 +24,7 @@ Name = Literal[
     "saved_model", "onnx", "litert", "litert-float16", "litert-dynamic", "litert-int8", "c"
 ]
 MAX_DROP = 0.02
+PARITY_IN_FOLDER = "parity.json"
 _PIXELS = "RGB from 0 to 255, (n, size, size, 3) float32"
 _KINDS: "Mapping[str, Kind]" = {
     "litert": "float32",
@@ -257,7 +260,7 @@ def parity_note(path: str | Path) -> dict[str, object]:
     from tlkeras.export.savedmodel import PARITY_FILE
 
     place = Path(path)
-    inside = [place / PARITY_FILE, place / "parity.json"]
+    inside = [place / PARITY_FILE, place / PARITY_IN_FOLDER]
     note = next((file for file in inside if file.is_file()), _beside(place))
     try:
         return dict(json.loads(note.read_text(encoding="utf-8")))
@@ -314,7 +317,21 @@ def _write_litert(bundle: "Bundle", path: Path, shown: "Shown", name: str, max_d
 
 
 def _write_c(bundle: "Bundle", folder: Path, shown: "Shown", max_drop: float) -> Path:
-    raise ExportError("not yet")
+    """The folder with `classifier.cc`, `classifier.h` and what was measured of the file in them."""
+    from tlkeras.export.formats.c_array import to_c
+
+    if folder.exists() and not folder.is_dir():
+        raise ExportError(
+            f"Expected a folder for the C++ files. Received: the file '{folder}'. Name a folder."
+        )
+    with TemporaryDirectory(prefix="tlkeras-", ignore_cleanup_errors=True) as room:
+        file = Path(room, "classifier.tflite")
+        _write_litert(bundle, file, shown, "litert-int8", max_drop)
+        to_c(file, folder)
+        told = {**parity_note(file), "format": "c"}
+    text = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+    write_bytes(folder / PARITY_IN_FOLDER, text.encode("utf-8"))
+    return folder
 
 
 def _note(path: Path, told: Mapping[str, object], parity: ServedParity) -> None:

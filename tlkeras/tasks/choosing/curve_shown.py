@@ -135,7 +135,7 @@ def _class_table(curve: "LearningCurve") -> list[tuple[str, str, str, str, str]]
         cells = (shortened(name, NAME_WIDTH), str(count), now, twice, more)
         rows.append((gain.about, cells))
     rows.sort(key=lambda row: -row[0])
-    header = ("class", "pictures", "recognised", "points, twice the", "more of it for 5 points")
+    header = ("class", "pictures", "recognised", "points for twice", "more of it for 5 points")
     return [header, *(cells for _, cells in rows[:MOST_ROWS])]
 
 
