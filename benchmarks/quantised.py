@@ -1,6 +1,6 @@
 """What each LiteRT file costs: bytes, and accuracy before and after, on pictures no one trained on.
 
-    python -m benchmarks.quantised [--data ../shared/data] [--smoke]
+    python -m benchmarks.quantised [--data ../shared/data] [--kinds float32 int8 …] [--smoke]
 
 MobileNetV2-0.35 with a linear head. Files are calibrated on the training part and compared on the
 validation part, which the head has seen by then too, and on the test part, which it has not.
@@ -9,8 +9,9 @@ validation part, which the head has seen by then too, and on the test part, whic
 import argparse
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from tlkeras.bundle import read
 from tlkeras.bundle.bundle import Bundle
 from tlkeras.data.pipeline import pixel_batches
 from tlkeras.export.formats.c_array import to_c
-from tlkeras.export.formats.litert_file import KINDS, to_litert
+from tlkeras.export.formats.litert_file import KINDS, Kind, to_litert
 from tlkeras.export.formats.quality import read_quality
 from tlkeras.progress import silent
 
@@ -30,11 +31,12 @@ parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument(
     "--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "data"
 )
+parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="float32 first")
 parser.add_argument("--smoke", action="store_true", help="float32 and int8 of cats_dogs; no file")
 
 SETS = {"cats_dogs": cats_dogs, "clothing_small": clothing}
 MOST = {"float32": 1.0, "float16": 0.55, "dynamic": 0.35, "int8": 0.35}  # of the float32 file
-Row = dict[str, object]
+Row = dict[str, Any]
 
 
 def trained(data: Path, kind: str, folder: Path) -> Bundle:
@@ -56,7 +58,7 @@ def part(bundle: Bundle, name: str) -> tuple[np.ndarray, np.ndarray]:
     return pixels, np.array([bundle.class_names.index(str(row["label"])) for row in rows])
 
 
-def rows(data: Path, sets: list[str], kinds: list[str], folder: Path) -> Iterator[Row]:
+def rows(data: Path, sets: list[str], kinds: Sequence[Kind], folder: Path) -> Iterator[Row]:
     """One row a set, a kind of file and a part."""
     for name in sets:
         bundle = trained(data, name, folder / name)
@@ -88,7 +90,7 @@ def _short(value: object) -> object:
 def main() -> None:
     options = parser.parse_args()
     sets = list(SETS)[: 1 if options.smoke else None]
-    kinds = ["float32", "int8"] if options.smoke else list(KINDS)
+    kinds: Sequence[Kind] = ("float32", "int8") if options.smoke else options.kinds
     found = []
     with tempfile.TemporaryDirectory() as folder:
         for row in rows(options.data, sets, kinds, Path(folder)):
@@ -99,8 +101,8 @@ def main() -> None:
                 f"{row['after']:.4f}  agree {row['agreement']:.4f}  {row['seconds']} s",
                 flush=True,
             )
-    worst = max(float(row["before"]) - float(row["after"]) for row in found)
-    largest = max(float(row["share_of_float32"]) / MOST[str(row["kind"])] for row in found)
+    worst = max(row["before"] - row["after"] for row in found)
+    largest = max(row["share_of_float32"] / MOST[row["kind"]] for row in found)
     print(f"largest loss of accuracy {worst:+.4f}; largest size {largest:.2f} of what it may be")
     if not options.smoke:
         document = {"benchmark": "quantised", "machine": described(peak=False), "rows": found}

@@ -258,11 +258,13 @@ def doctor(
 @app.command()
 def export(
     run: Annotated[
-        Path | None, typer.Argument(help="Run folder that `tlkeras train` wrote.")
+        Path | None, typer.Argument(metavar="RUN", help="Run folder that `tlkeras train` wrote.")
     ] = None,
     folder: Annotated[
         Path | None,
-        typer.Argument(help="Folder to write, such as serve/flowers/1; exported/RUN if left out."),
+        typer.Argument(
+            metavar="FOLDER", help="To write, such as serve/flowers/1; else exported/RUN."
+        ),
     ] = None,
     to: Annotated[
         str, typer.Option("--to", help="Formats, parted by commas; --formats lists them.")

@@ -116,7 +116,10 @@ def answers_in_fresh_process(
         answers_in_fresh_process(Path("serve/flowers/1"), [file.read_bytes()])["label"]
     """
     lengths = np.array([len(picture) for picture in pictures], np.int64)
-    request = {"data": np.frombuffer(b"".join(pictures), np.uint8), "lengths": lengths}
+    request: dict[str, np.ndarray] = {
+        "data": np.frombuffer(b"".join(pictures), np.uint8),
+        "lengths": lengths,
+    }
     return answers_once(_SCRIPT, path, request, timeout_s=timeout_s)
 
 

@@ -8,8 +8,6 @@ import pytest
 
 from tests.export.conftest import SIZE_PX
 
-interpreters = pytest.importorskip("ai_edge_litert.interpreter")
-
 
 @pytest.fixture(scope="session")
 def pixels(pictures: list[bytes]) -> np.ndarray:
@@ -35,6 +33,7 @@ def int8_file(
     expected_of: np.ndarray,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
+    pytest.importorskip("ai_edge_litert.interpreter")
     from tlkeras.export.formats.litert_file import to_litert
 
     path = tmp_path_factory.mktemp("int8") / "ants and bees-int8.tflite"

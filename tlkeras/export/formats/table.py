@@ -108,7 +108,7 @@ _TABLE = (
         ("scaling", "labels"),
         _PIXELS,
         ("probabilities",),
-        "probabilities within 3e-2, accuracy drop within --max-drop",
+        "probabilities within 0.1, accuracy drop within --max-drop",
         "half the size of litert; phones with a GPU",
     ),
     Format(

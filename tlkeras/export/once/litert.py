@@ -39,7 +39,7 @@ def main(model: str, request: str, answers: str) -> None:
     found = {"probabilities": np.stack(rows["probabilities"])}
     if rows["unknown_score"]:
         found["unknown_score"] = np.concatenate(rows["unknown_score"])
-    np.savez(answers, **found)  # type: ignore[arg-type]
+    np.savez(answers, **found)
 
 
 def _interpreter(model: str) -> Any:

@@ -8,6 +8,7 @@ first picture goes alone and the rest in batches, so that the batch is seen to b
 """
 
 import sys
+from itertools import pairwise
 
 BATCH = 16
 BARRED = ("tensorflow", "keras", "onnx", "tlkeras", "converters")
@@ -27,14 +28,14 @@ def main(model: str, request: str, answers: str) -> None:
         pixels = stored["pixels"]
     parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
     edges = [0, 1, *range(1 + BATCH, len(pixels), BATCH), len(pixels)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         if start == end:
             continue
         for name, value in zip(names, session.run(names, {"images": pixels[start:end]})):  # noqa: B905
             parts[name].append(np.asarray(value))
     found = {name: np.concatenate(column) for name, column in parts.items()}
     found["label"] = labels[found["probabilities"].argmax(axis=1)]
-    np.savez(answers, **found)  # type: ignore[arg-type]
+    np.savez(answers, **found)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def answers_once(
     """
     with tempfile.TemporaryDirectory() as room:
         asked, answers = Path(room, "request.npz"), Path(room, "answers.npz")
-        np.savez(asked, **request)  # type: ignore[arg-type]
+        np.savez(asked, **request)
         # -P: a script run by its path would else find its neighbours before the library.
         command = [sys.executable, "-P", str(script), str(artefact), str(asked), str(answers)]
         quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"}

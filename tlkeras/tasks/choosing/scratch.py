@@ -58,8 +58,9 @@ def compare_with_scratch(
         backbone: as for `ImageClassifier`.
         weights: as for `ImageClassifier`.
         epochs: of both networks, 20 when None; 0 leaves them out.
-        minutes: that training the networks may take; 5 when None. To keep it, pictures are
+        minutes: that training the networks should take; 5 when None. To keep it, pictures are
             resized to less, then epochs and then pictures are left out; `notes` says which.
+            On a busy machine it can take half as long again.
         seed: decides folds, new weights and augmented views.
         progress: told how far the work is; None shows it in the terminal or the log.
 

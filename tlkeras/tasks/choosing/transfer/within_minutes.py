@@ -33,6 +33,7 @@ COURSES = 2
 STEP = 5.0  # times a pass without gradients, that a step of training takes
 STARTS = 8.0  # times the start of the first, that the second takes to start
 SPARE = 0.8  # of the time is planned with: another program may want the cores too
+LATE = 1.6  # times the seconds, after which a network is cut short: a busy machine may be slow
 UNTRAINED_PART = 0.65  # of the time for both: all of it trains, of the other one half
 BATCH = 16  # small: a few hundred pictures should make a few hundred steps
 
@@ -81,16 +82,16 @@ def train_both(
         len(data.class_names),
         plan.size_px,
         recipe.replace(epochs=plan.epochs, batch_size=BATCH),
-        begun + seconds,
+        begun + LATE * seconds,
     )
-    now = time.monotonic()
-    untrained = _untrained(source, lesson.until(now + UNTRAINED_PART * left), progress)
-    if plan != replace(wanted, size_px=sizes[-1]):
+    latest = time.monotonic() + UNTRAINED_PART * LATE * left
+    untrained = _untrained(source, lesson.until(latest), progress)
+    if (plan.size_px, plan.pictures) != (sizes[-1], len(train)):
         model = at_size(source, True, plan.size_px, recipe.seed)
         features, _ = embedded(model, [*lesson.train, *validation], plan.size_px, progress)
     pretrained = pretrained_course(model, features, lesson, progress)
     courses = [untrained]
-    if time.monotonic() + 2 * FEWER * untrained.seconds < lesson.deadline:
+    if time.monotonic() + 2 * FEWER * untrained.seconds < begun + seconds:
         courses.insert(0, _untrained(source, lesson.first(FEWER), progress))
     notes = _notes(wanted, plan, [pretrained, untrained], seconds, time.monotonic() - begun)
     return Both(pretrained, tuple(courses), plan.size_px, notes)
