@@ -69,9 +69,9 @@ def test_percentiles_are_values_that_came() -> None:
 
 
 def test_every_benchmark_has_a_short_form() -> None:
-    from benchmarks import cold_start, end_to_end, extraction, serving_latency
+    from benchmarks import cold_start, end_to_end, extraction, first_prediction, serving_latency
 
-    for module in (cold_start, end_to_end, extraction, serving_latency):
+    for module in (cold_start, end_to_end, extraction, first_prediction, serving_latency):
         assert isinstance(module.parser, argparse.ArgumentParser)
         assert module.parser.parse_args(["--smoke"]).smoke
         assert (module.__doc__ or "").splitlines()[0].endswith(".")

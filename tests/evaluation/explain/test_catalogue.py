@@ -29,9 +29,11 @@ def test_every_backbone_has_a_map_that_depends_on_the_picture(family: str) -> No
         # What speaks for one of two opposite classes speaks against the other.
         kernel, bias = head.get_weights()
         head.set_weights([kernel[:, :1] * [[1, -1]], bias])
-        found = [gradcam(model, pixels, 2, [column, column]).maps for column in (0, 1)]
-        assert found[0].shape[1] == found[0].shape[2] >= 2, spec.name
+        found = gradcam(model, pixels[[0, 0, 1, 1]], 2, [0, 1, 0, 1]).maps
+        assert found.shape[1] == found.shape[2] >= 2, spec.name
         assert np.isfinite(found).all(), spec.name
-        assert (np.max(found, axis=(0, 2, 3)) > 0).all(), spec.name
-        assert not np.array_equal(found[0][0], found[0][1]), spec.name
+        first, second = found[:2].max(axis=0), found[2:].max(axis=0)
+        assert first.any(), spec.name
+        assert second.any(), spec.name
+        assert not np.array_equal(first, second), spec.name
         del backbone, model

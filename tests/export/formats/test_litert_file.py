@@ -124,3 +124,15 @@ def test_what_can_not_be_written_is_told(
     with pytest.raises(ExportError, match=said):
         to_litert(bundle, tmp_path / "a.tflite", **{"pictures": None, **asked_for})  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
+
+
+def test_whole_numbers_without_classes_are_held_to_the_models_labels(
+    bundle: SimpleNamespace, pixels: np.ndarray, tmp_path: Path
+) -> None:
+    path = to_litert(bundle, tmp_path / "a.tflite", kind="int8", pictures=pixels, max_drop=0.5)
+    (told,) = read_quality(path)
+    assert (told.part, told.pictures, told.before) == ("given", len(pixels), None)
+    assert told.drop == pytest.approx(1 - told.agreement)
+    assert told.agreement < 1.0, "the test needs a label that differs"
+    with pytest.raises(ParityError, match="no more than 0 "):
+        to_litert(bundle, tmp_path / "b.tflite", kind="int8", pictures=pixels, max_drop=0.0)

@@ -42,7 +42,7 @@ def test_every_format_has_its_own_place_and_a_name_for_type_checkers() -> None:
 
 
 def test_wrong_name_lists_those_there_are() -> None:
-    with pytest.raises(ExportError, match="litert-int8.*Did you mean onnx"):
+    with pytest.raises(ExportError, match=r"litert-int8.*Did you mean onnx"):
         find_format("onxn")
 
 

@@ -176,6 +176,6 @@ def _notes(
     elif not courses[-1].levelled:
         notes.append(
             "the untrained network was still getting better in its last epochs: with more "
-            "minutes and epochs it would end higher"
+            "minutes and epochs it could end higher"
         )
     return (*notes, f"training both networks took {took:.0f} s")
