@@ -84,7 +84,7 @@ def _against(features: Features, seeds: int) -> dict[str, object]:
 def from_scratch(data: Path, minutes: float) -> dict[str, object]:
     """What is said of each set."""
     weights = data / "weights" / "keras" / f"{BACKBONES[SCRATCH]}.weights.h5"
-    found = {}
+    found: dict[str, object] = {}
     for pictures, opened in SETS.items():
         transfer = tl.compare_with_scratch(
             opened(data, 0), SCRATCH, weights=weights, minutes=minutes, progress=silent

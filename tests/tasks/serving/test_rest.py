@@ -1,6 +1,7 @@
 """TensorFlow Serving's REST rules, as its documentation has them, without sockets and with."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -45,6 +46,27 @@ def test_deep_nesting_is_refused(opening: str) -> None:
     reply = respond(toy(), "POST", "/v1/models/toy:predict", opening.encode() * 100_000)
     assert reply.status == 400
     assert b"deep" in reply.body
+
+
+def test_depth_is_bounded_whatever_the_recursion_limit_is() -> None:
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(1_000_000)  # as a package may
+    try:
+        reply = respond(toy(), "POST", "/v1/models/toy:predict", b'{"a":' * 200_000)
+    finally:
+        sys.setrecursionlimit(before)
+    assert (reply.status, b"deep" in reply.body) == (400, True)
+
+
+def test_brackets_in_text_are_no_nesting() -> None:
+    text = json.dumps({"signature_name": '[{"\\' * 500 + '"', "instances": [1.0]}).encode()
+    reply = respond(toy(), "POST", "/v1/models/toy:predict", text)
+    assert b"not found" in reply.body
+
+
+def test_other_encodings_than_utf8_are_refused() -> None:
+    body = json.dumps({"instances": [[1.0, 2.0]]}).encode("utf-16")
+    assert respond(toy(), "POST", "/v1/models/toy:predict", body).status == 400
 
 
 def test_number_of_thousands_of_digits_is_refused() -> None:
