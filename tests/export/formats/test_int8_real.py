@@ -1,4 +1,4 @@
-"""Real weights, real pictures: int8 costs at most two points and a third of the size."""
+"""Real weights, real pictures: int8 costs at most two points and a third of the size (trap E4)."""
 
 import shutil
 import subprocess

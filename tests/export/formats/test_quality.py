@@ -1,4 +1,4 @@
-"""Quality of a file: counted right, refused above the limit, read back as written."""
+"""Quality of a file (trap E5): counted right, refused above the limit, read back as written."""
 
 from pathlib import Path
 
