@@ -275,18 +275,19 @@ class ImageFolder:
         looks.close()
         return Findings(summary, found)
 
-    def groups(self, part: str) -> np.ndarray:
-        """A number int64 (n,) for each picture of "train", "validation" or "test".
+    def groups(self, *parts: str) -> np.ndarray:
+        """A number int64 (n,) for each picture of "train", "validation", "test", or several.
 
         Pictures that belong together, copies or by `groups=`, have the same number: whoever
         holds some of a part back must hold them back together.
 
         Example::
 
-            data.groups("train")            # array([0, 1, 1, 2, ...])
+            data.groups("train", "validation")            # array([0, 1, 1, 2, ...])
         """
-        here = self._examined.parts == PART_NAMES.index(part)
-        return self._examined.groups[here].astype(np.int64)
+        one = self._examined
+        rows = [np.flatnonzero(one.parts == PART_NAMES.index(part)) for part in parts]
+        return one.groups[np.concatenate(rows)].astype(np.int64)
 
     def fingerprint(self) -> str:
         """SHA-256 over class names and each picture's content, label and part.

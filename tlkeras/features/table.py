@@ -92,6 +92,18 @@ def blocks(vectors: np.ndarray) -> Iterator[slice]:
         release(vectors)
 
 
+def lengths_of(vectors: np.ndarray) -> np.ndarray:
+    """Lengths (n,) float32 of vectors (n, d); one where that is zero.
+
+    >>> lengths_of(np.array([[3, 4], [0, 0]], "float32")).tolist()
+    [5.0, 1.0]
+    """
+    squares = np.empty(len(vectors), np.float32)
+    for piece in blocks(vectors):
+        squares[piece] = np.einsum("ij,ij->i", vectors[piece], vectors[piece])
+    return np.sqrt(np.where(squares > 0, squares, 1.0))
+
+
 def release(vectors: np.ndarray) -> None:
     """Give back the memory of a mapped table's pages; they are read again when needed."""
     base: object = vectors

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from tlkeras.data.duplicates import codes
 from tlkeras.errors import DataError
 from tlkeras.heads.head import cross_entropy
 from tlkeras.heads.softmax_regression import SoftmaxRegression
@@ -114,12 +115,12 @@ def deal(
     >>> deal(np.array([0, 0, 0, 1, 1, 1]), ["a", "b", "b", "c", "d", "e"], folds=2).tolist()
     [1, 0, 0, 0, 0, 1]
     """
-    numbers: dict[Hashable, int] = {}
-    group_of = np.array([numbers.setdefault(group, len(numbers)) for group in groups], "int64")
-    if len(numbers) < 2 or folds < 2:
+    group_of = codes(list(groups))
+    different = int(group_of.max(initial=-1)) + 1
+    if different < 2 or folds < 2:
         raise DataError(
             "Holding rows out needs two folds and two different pictures or more. "
-            f"Received: folds={folds} and {len(numbers)} different pictures. Add pictures."
+            f"Received: folds={folds} and {different} different pictures. Add pictures."
         )
     sizes = np.bincount(group_of)
     class_of = np.empty(len(sizes), "int64")

@@ -4,9 +4,10 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
+from tlkeras.data.duplicates import codes
 from tlkeras.errors import DataError
 from tlkeras.features.features import Features
-from tlkeras.features.table import blocks
+from tlkeras.features.table import lengths_of
 
 NEIGHBOURS = 5
 MOST_JUDGED = 4096  # rows of a larger table, evenly spread; all rows may be their neighbours
@@ -39,16 +40,14 @@ def neighbour_accuracy(
     >>> neighbour_accuracy(Features(rows, np.array([0, 0, 1, 1]), list("abcd")), 2, k=1)
     1.0
     """
-    numbers: dict[Hashable, int] = {}
-    given = features.ids if groups is None else groups
-    group_of = np.array([numbers.setdefault(group, len(numbers)) for group in given])
-    if len(numbers) < 2:
+    group_of = codes(list(features.ids if groups is None else groups))
+    different = int(group_of.max(initial=-1)) + 1
+    if different < 2:
         raise DataError(
-            "Neighbours need two different pictures or more. Received: "
-            f"{len(numbers)}. Add pictures."
+            f"Neighbours need two different pictures or more. Received: {different}. Add pictures."
         )
     vectors, labels = features.vectors, features.labels
-    lengths = _lengths(vectors)
+    lengths = lengths_of(vectors)
     judged = np.unique(np.linspace(0, len(features) - 1, MOST_JUDGED).astype(int))
     right = 0
     for some in np.array_split(judged, -(-len(judged) * len(features) * 4 // _BLOCK_BYTES)):
@@ -74,11 +73,3 @@ def _votes(likeness: np.ndarray, labels: np.ndarray, classes: int, k: int) -> np
     best = np.full(votes.shape, -2.0)
     np.maximum.at(best, (rows[allowed], chosen[allowed]), how_near.ravel()[allowed])
     return (votes + best / 8).argmax(axis=1)
-
-
-def _lengths(vectors: np.ndarray) -> np.ndarray:
-    """Lengths (n,) float32 of vectors (n, d); one where that is zero."""
-    squares = np.empty(len(vectors), "float32")
-    for piece in blocks(vectors):
-        squares[piece] = np.einsum("ij,ij->i", vectors[piece], vectors[piece])
-    return np.sqrt(np.where(squares > 0, squares, 1.0))

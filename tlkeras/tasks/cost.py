@@ -21,15 +21,15 @@ def measured(into: dict[str, float]) -> Iterator[None]:
     >>> cost["seconds"] >= 0
     True
     """
-    started, before = time.perf_counter(), _peak_mb()
+    started, before = time.perf_counter(), peak_mb()
     yield
     into["seconds"] = time.perf_counter() - started
-    after = _peak_mb()
+    after = peak_mb()
     if before is not None and after is not None:
         into["peak_mb"], into["peak_before_mb"] = after, before
 
 
-def _peak_mb() -> float | None:
+def peak_mb() -> float | None:
     """The most memory that this process has held, in millions of bytes; None if nobody tells."""
     try:
         told = Path("/proc/self/status").read_text(encoding="utf-8")

@@ -3,8 +3,7 @@
 fit ─▶ evaluate ─▶ (fine_tune ─▶ evaluate) ─▶ predict ─▶ save ─▶ export
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
@@ -14,7 +13,7 @@ from tlkeras.data.decode import Source
 from tlkeras.data.folder import ImageFolder
 from tlkeras.data.picture import Part
 from tlkeras.errors import DataError, NotFittedError
-from tlkeras.progress import Progress, of, shown
+from tlkeras.progress import Progress, of, showing
 from tlkeras.tasks import answers, run_folder
 from tlkeras.tasks.cost import measured
 from tlkeras.tasks.fitted import Fitted, columns_of, fit_head, recorded_part, tune_backbone
@@ -94,7 +93,7 @@ class ImageClassifier:
             DataError: a part is empty.
             WeightsError: the pretrained weights can't be had; the message lists ways on.
         """
-        with _showing(progress) as show:
+        with showing(progress) as show:
             self._fitted, _ = self._fit_head(_folder(data), show)
         return self
 
@@ -124,7 +123,7 @@ class ImageClassifier:
         folder = _folder(data)
         recipe = self.recipe if unfreeze is None else self.recipe.replace(unfreeze=unfreeze)
         before = self._fitted
-        with _showing(progress) as show:
+        with showing(progress) as show:
             fitted, found = self._fit_head(folder, show)
             if before is None:
                 self._fitted = fitted  # so that Ctrl-C leaves the frozen model
@@ -165,7 +164,7 @@ class ImageClassifier:
                 "Give it a share: ImageFolder(folder, split=(0.70, 0.15, 0.15))."
             )
         columns = columns_of(part.class_names, fitted.class_names)
-        with _showing(progress) as show:
+        with showing(progress) as show:
             scores = fitted.network.score(part.pictures, of(part.name, show))
         report = Report(
             fitted.class_names,
@@ -193,7 +192,7 @@ class ImageClassifier:
                 its own row.
         """
         fitted = self._trained()
-        with _showing(progress) as show:
+        with showing(progress) as show:
             return answers.predict(fitted, pictures, show)
 
     def explain(
@@ -368,12 +367,3 @@ def labelled_part(data: Part | ImageFolder | str | Path) -> Part:
         return data.test
     folder = ImageFolder(data, split=(1.0, 0.0, 0.0))
     return folder.test if len(folder.test) else replace(folder.train, name="all")
-
-
-@contextmanager
-def _showing(progress: Progress | None) -> Iterator[Progress]:
-    if progress is not None:
-        yield progress
-        return
-    with shown() as bars:
-        yield bars

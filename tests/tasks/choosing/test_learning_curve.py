@@ -14,7 +14,7 @@ from tlkeras.features.features import Features
 from tlkeras.progress import silent
 from tlkeras.selection.outlook import Estimate
 from tlkeras.tasks.choosing.curve_shown import more_pictures
-from tlkeras.tasks.choosing.learning_curve import LearningCurve, curve_of, groups_of
+from tlkeras.tasks.choosing.learning_curve import LearningCurve, curve_of
 
 
 def curve(n: int, apart: float, classes: int = 3, seed: int = 0) -> LearningCurve:
@@ -104,7 +104,7 @@ def test_copies_and_groups_are_judged_together(tmp_path: Path) -> None:
     for path in sorted(folder.glob("*/*")):
         path.with_stem(f"{path.stem}_copy").write_bytes(path.read_bytes())
     data = tl.ImageFolder(folder)
-    groups = groups_of(data)
+    groups = data.groups("train", "validation").tolist()
     sha256 = [*data.train.sha256, *data.validation.sha256]
     assert len(groups) == len(sha256)
     together = {
@@ -112,7 +112,7 @@ def test_copies_and_groups_are_judged_together(tmp_path: Path) -> None:
     }
     assert len(together) == len(set(sha256)) < len(sha256)
     named = tl.ImageFolder(folder, groups=lambda path: int(path.stem.split("_")[1]) % 4)
-    assert len(set(groups_of(named))) < 4
+    assert len(set(named.groups("train", "validation").tolist())) < 4
 
 
 @pytest.mark.slow

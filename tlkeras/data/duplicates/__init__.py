@@ -7,7 +7,15 @@ clustering.py  the three together
 """
 
 from tlkeras.data.duplicates.clustering import clusters
-from tlkeras.data.duplicates.partition import joined, numbered
+from tlkeras.data.duplicates.partition import codes, joined, numbered
 from tlkeras.data.duplicates.small import difference_hash, small_versions, thumbnail
 
-__all__ = ["clusters", "difference_hash", "joined", "numbered", "small_versions", "thumbnail"]
+__all__ = [
+    "clusters",
+    "codes",
+    "difference_hash",
+    "joined",
+    "numbered",
+    "small_versions",
+    "thumbnail",
+]

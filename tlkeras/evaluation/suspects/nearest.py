@@ -4,7 +4,8 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from tlkeras.features.table import blocks
+from tlkeras.data.duplicates import codes
+from tlkeras.features.table import lengths_of
 
 MOST_ASKED = 20_000  # rows of a larger table, evenly spread, among which the nearest are looked for
 _BLOCK_BYTES = 2**25
@@ -28,10 +29,8 @@ def nearest(
     ([1, 0, 0], [1.0, 1.0, 0.0])
     """
     n = len(vectors)
-    numbers: dict[Hashable, int] = {}
-    given: Sequence[Hashable] = range(n) if groups is None else groups
-    group_of = np.array([numbers.setdefault(group, len(numbers)) for group in given])
-    lengths = _lengths(vectors)
+    group_of = np.arange(n) if groups is None else codes(list(groups))
+    lengths = lengths_of(vectors)
     asked = np.unique(np.linspace(0, n - 1, min(n, MOST_ASKED)).astype(np.int64))
     others = vectors[asked] / lengths[asked, None]
     found = np.full((n, k), -1, np.int64)
@@ -49,11 +48,3 @@ def nearest(
         found[some, :taken] = asked[np.take_along_axis(best, order, axis=1)]
     found[np.isneginf(how_like)] = -1
     return found, how_like
-
-
-def _lengths(vectors: np.ndarray) -> np.ndarray:
-    """Lengths (n,) float32 of vectors (n, d); one where that is zero."""
-    squares = np.empty(len(vectors), np.float32)
-    for piece in blocks(vectors):
-        squares[piece] = np.einsum("ij,ij->i", vectors[piece], vectors[piece])
-    return np.sqrt(np.where(squares > 0, squares, 1.0))

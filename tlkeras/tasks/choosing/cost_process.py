@@ -12,13 +12,13 @@ import json
 import os
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 
 from tlkeras.features.engines.onnxruntime import onnxruntime_engine
 from tlkeras.features.engines.openvino import openvino_engine
 from tlkeras.features.engines.timing import pictures_per_second
+from tlkeras.tasks.cost import peak_mb
 
 SECONDS = 0.1
 
@@ -39,22 +39,6 @@ def main() -> None:
         _, status = os.waitpid(child, 0)
         if status:
             _tell({"failed": f"its process ended with status {status}"})
-
-
-def peak_mb() -> float | None:
-    """Most memory this process has held, in MB; None where the system does not tell."""
-    # Not the peak of getrusage: on Linux that begins with the parent's, before the exec.
-    try:
-        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024 / 1e6
-    except OSError:
-        pass
-    if sys.platform == "darwin":
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    return None
 
 
 def _answer(engine: str, file: str, pixels: str) -> None:

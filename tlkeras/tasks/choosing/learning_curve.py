@@ -3,8 +3,7 @@
 data.train, data.validation ─ Embedding (cached) ─ Growth ─ Outlook ─▶ LearningCurve
 """
 
-from collections.abc import Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,11 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tlkeras.data.folder import ImageFolder
-from tlkeras.data.split import PART_NAMES
 from tlkeras.errors import DataError
 from tlkeras.features.features import Features
 from tlkeras.intervals import wilson_interval
-from tlkeras.progress import Progress, of, shown, silent
+from tlkeras.progress import Progress, of, showing, silent
 from tlkeras.selection.growth import DRAWS, FOLDS, SHARES, Growth, grow
 from tlkeras.selection.outlook import Estimate, Outlook, outlooks
 from tlkeras.tasks.network.assembly import BackboneSource
@@ -195,7 +193,7 @@ def learning_curve(
             folder.class_names,
             source.label,
             seed=seed,
-            groups=groups_of(folder),
+            groups=folder.groups("train", "validation").tolist(),
             notes=notes,
             progress=show,
         )
@@ -231,18 +229,6 @@ def curve_of(
     )
 
 
-def groups_of(data: ImageFolder) -> list[int]:
-    """For each picture of the training part, then the validation part: what it belongs with.
-
-    Copies, and pictures that the user's `groups` keep together, share a number.
-    """
-    examined = data._examined
-    parts = (
-        examined.parts == PART_NAMES.index(part.name) for part in (data.train, data.validation)
-    )
-    return np.concatenate([examined.groups[rows] for rows in parts]).tolist()
-
-
 def check_count(pictures: int, classes: int) -> None:
     """Nothing where there are enough pictures for a curve.
 
@@ -264,16 +250,6 @@ def points_of(growth: Growth) -> tuple[CurvePoint, ...]:
         share, judged = float(right.mean()), right.shape[1]
         found.append(CurvePoint(pictures, share, wilson_interval(round(share * judged), judged)))
     return tuple(found)
-
-
-@contextmanager
-def showing(progress: Progress | None) -> Iterator[Progress]:
-    """The progress that was given, or what the terminal, notebook or log can show."""
-    if progress is not None:
-        yield progress
-        return
-    with shown() as bars:
-        yield bars
 
 
 def _trained_on(share: float, pictures: int) -> float:

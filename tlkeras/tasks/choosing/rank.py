@@ -100,10 +100,9 @@ class Sample:
     @classmethod
     def of(cls, folder: ImageFolder, seed: int) -> "Sample":
         """The pictures of a folder that may be trained on."""
-        parts = [(part, folder.groups(part.name)) for part in (folder.train, folder.validation)]
-        labels = np.concatenate([part.labels for part, _ in parts])
-        pictures = [picture for part, _ in parts for picture in part.pictures]
-        groups = np.concatenate([group for _, group in parts])
+        labels = np.concatenate([folder.train.labels, folder.validation.labels])
+        pictures = [*folder.train.pictures, *folder.validation.pictures]
+        groups = folder.groups("train", "validation")
         order = spread(labels, seed)
         return cls(
             [pictures[row] for row in order.tolist()],

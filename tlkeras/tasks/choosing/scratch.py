@@ -14,9 +14,9 @@ import numpy as np
 
 from tlkeras.data.folder import ImageFolder
 from tlkeras.errors import DataError
-from tlkeras.progress import Progress, of
+from tlkeras.progress import Progress, of, showing
 from tlkeras.selection.growth import grow
-from tlkeras.tasks.choosing.learning_curve import check_count, groups_of, showing
+from tlkeras.tasks.choosing.learning_curve import check_count
 from tlkeras.tasks.choosing.transfer.pixel_statistics import pixel_statistics
 from tlkeras.tasks.choosing.transfer.result import Transfer
 from tlkeras.tasks.choosing.transfer.untrained import untrained
@@ -91,7 +91,7 @@ def compare_with_scratch(
             "pixel statistics": pixel_statistics(pictures, show),
         }
         embedding.release()
-        groups = groups_of(folder)
+        groups = folder.groups("train", "validation").tolist()
         probes = {
             name: grow(each, classes, seed=seed, groups=groups, progress=of(name, show))
             for name, each in features.items()

@@ -5,7 +5,7 @@ pictures ─check─▶ findings ───────────────�
 """
 
 import logging
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,6 @@ import numpy as np
 from tlkeras.data.check import Finding, Findings
 from tlkeras.data.folder import ImageFolder
 from tlkeras.data.picture import Picture
-from tlkeras.data.split import PART_NAMES
 from tlkeras.errors import DataError
 from tlkeras.progress import Progress, showing
 
@@ -88,7 +87,7 @@ def unlikely(
     from tlkeras.evaluation.suspects.labels import doubt
     from tlkeras.evaluation.suspects.outliers import how_far, outliers
 
-    groups = _groups(folder)
+    groups = folder.groups("train", "validation").tolist()
     decided = _decided(folder)
     try:
         doubts = doubt(features, len(folder.class_names), seed=seed, groups=groups)
@@ -118,8 +117,24 @@ def to_sheet(findings: Findings, data: ImageFolder, title: str = "Findings") -> 
     from tlkeras.evaluation.page.markup import section
     from tlkeras.evaluation.page.page import document
 
-    body = sheet_fragment(findings, _pictures_of(data), data.root)
+    body = sheet_fragment(findings, pictures_of(data), data.root)
     return document(title, section("Pictures", body, findings.summary))
+
+
+def pictures_of(data: ImageFolder | None) -> Callable[[Path], bytes | None]:
+    """A function from path to a small JPEG, None where there is no picture to be read.
+
+    Pictures of arrays are found by the paths that stand for them in `data`.
+    """
+    from tlkeras.tasks.answers import thumbnails
+
+    parts = (data.train, data.validation, data.test) if data else ()
+    known = {one.path: one for part in parts for one in part.pictures if one.pixels is not None}
+
+    def picture_of(path: Path) -> bytes | None:
+        return thumbnails([known.get(path) or Picture(path, 0, "")])(0)
+
+    return picture_of
 
 
 def _source(
@@ -145,29 +160,9 @@ def _embedded(
     return embed(pictures, progress=show), pictures
 
 
-def _groups(folder: ImageFolder) -> Sequence[Hashable]:
-    """What belongs together, copies included, for each picture of training and validation."""
-    examined = folder._examined
-    parts = [examined.groups[examined.parts == PART_NAMES.index(name)] for name in PART_NAMES[:2]]
-    return np.concatenate(parts).tolist()
-
-
 def _decided(folder: ImageFolder) -> frozenset[Path]:
     """Pictures whose label a person has given; there are none where none can be kept."""
     try:
         return folder.corrections.decided
     except DataError:  # a table or arrays
         return frozenset()
-
-
-def _pictures_of(data: ImageFolder) -> Callable[[Path], bytes | None]:
-    """A function from path to a small JPEG, None where there is no picture to be read."""
-    from tlkeras.tasks.answers import thumbnails
-
-    parts = (data.train, data.validation, data.test)
-    known = {one.path: one for part in parts for one in part.pictures if one.pixels is not None}
-
-    def picture_of(path: Path) -> bytes | None:
-        return thumbnails([known.get(path) or Picture(path, 0, "")])(0)
-
-    return picture_of

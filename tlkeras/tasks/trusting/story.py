@@ -27,13 +27,13 @@ from tlkeras.features.engines.engine import Engine
 from tlkeras.features.engines.tensorflow import TensorFlowEngine, compiled
 from tlkeras.features.extract import Extractor
 from tlkeras.progress import Progress, of, shown
-from tlkeras.tasks.answers import THUMBNAIL_PX, thumbnails
+from tlkeras.tasks.answers import THUMBNAIL_PX
 from tlkeras.tasks.fitted import Fitted
 from tlkeras.tasks.network.assembly import BackboneSource, backbone_of
 from tlkeras.tasks.network.embedding import Embedding
 from tlkeras.tasks.network.forms import OnBackbone
 from tlkeras.tasks.run_folder import versions
-from tlkeras.tasks.trusting.check import unlikely
+from tlkeras.tasks.trusting.check import pictures_of, unlikely
 from tlkeras.threads import cores
 from tlkeras.training.probe import HeadKind
 from tlkeras.training.recipe import Recipe
@@ -113,7 +113,7 @@ class Telling:
             made_of=self._made_of(),
             decisions=tuple(fitted.decisions),
             findings=findings,
-            picture_of=self._picture_of,
+            picture_of=pictures_of(self.fitted.data),
             root=self._root(),
             history=tuple(fitted.history),
             vector_rows=where,
@@ -172,16 +172,6 @@ class Telling:
             return data.root if data is not None and data.corrections is not None else None
         except DataError:
             return None
-
-    @cached_property
-    def _arrays(self) -> dict[Path, Picture]:
-        """Pictures that are in memory and not in a file, by the path that stands for them."""
-        data = self.fitted.data
-        parts = (data.train, data.validation, data.test) if data else ()
-        return {one.path: one for part in parts for one in part.pictures if one.pixels is not None}
-
-    def _picture_of(self, path: Path) -> bytes | None:
-        return thumbnails([self._arrays.get(path) or Picture(path, 0, "")])(0)
 
     def _embedded(self, show: Progress) -> tuple[np.ndarray, np.ndarray]:
         """Rows (m,) of the answers and their embeddings (m, d); all rows where that is cheap."""
