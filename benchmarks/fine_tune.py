@@ -31,10 +31,11 @@ from tlkeras.data.picture import Picture
 from tlkeras.heads.head import share_right
 from tlkeras.training.boundary import split
 from tlkeras.training.feed import Feed
-from tlkeras.training.finetune import Tuning, one_epoch, unfrozen_layers
+from tlkeras.training.finetune import Tuning, unfrozen_layers
 from tlkeras.training.freeze import is_batchnorm, leaf_layers
 from tlkeras.training.maps import EXACT, Maps
 from tlkeras.training.step import TrainingStep, inference
+from tlkeras.training.tuning.epochs import one_epoch
 
 if TYPE_CHECKING:
     import keras

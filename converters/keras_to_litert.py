@@ -126,6 +126,8 @@ def _as_float32(model: Any) -> Any:
         return model
 
     def whole(layer: Any) -> Any:
+        if not isinstance(layer, keras.Layer):
+            return layer  # of keras.ops: no weights, and computes in what it is given
         return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
 
     copy = keras.models.clone_model(model, clone_function=whole, recursive=True)

@@ -16,7 +16,7 @@ FLAGS = (
 )
 PACKAGES = (
     *("tensorflow", "keras", "numpy", "onnxruntime", "openvino", "ai-edge-litert", "pillow"),
-    *("torch", "torchvision", "timm", "fastai", "keras-hub", "tlkeras"),
+    *("torch", "torchvision", "timm", "fastai", "keras-hub", "kserve", "tlkeras"),
 )
 _VERSIONS = """
 import importlib.metadata as metadata, json, sys
@@ -81,7 +81,7 @@ def memory_gb() -> float | None:
 
 def versions(python: str) -> dict[str, str]:
     """Versions of the packages that matter, as that interpreter has them."""
-    answer = _answer([python, "-c", _VERSIONS, *PACKAGES])
+    answer = _answer([python, "-I", "-c", _VERSIONS, *PACKAGES])  # not what lies in this folder
     return json.loads(answer) if answer else {}
 
 

@@ -49,11 +49,9 @@ def by_litert(artefact: Path, picture: Path) -> Any:
     except ImportError:
         from tensorflow.lite import Interpreter
     interpreter = Interpreter(model_path=str(artefact))
-    interpreter.allocate_tensors()
-    (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
-    interpreter.set_tensor(taken["index"], pixels(picture, int(taken["shape"][1])))
-    interpreter.invoke()
-    return interpreter.get_tensor(given["index"])
+    run = interpreter.get_signature_runner()
+    size = int(run.get_input_details()["images"]["shape"][1])
+    return run(images=pixels(picture, size))["probabilities"]
 
 
 KINDS: dict[str, Callable[[Path, Path], Any]] = {

@@ -1,6 +1,6 @@
 """Makes the virtual environment of a peer, once.
 
-    python -m benchmarks.peers.install NAME...       # keras_guide torch_timm fastai keras_hub
+    python -m benchmarks.peers.install NAME...     # keras_guide torch_timm fastai keras_hub kserve
     python -m benchmarks.peers.install all
 
 They lie in $TLKERAS_BENCHMARKS, or ~/.cache/tlkeras-benchmarks/peers, never in the checkout. One

@@ -76,7 +76,8 @@ def make_bundle(pictures: list[bytes]) -> Callable[..., SimpleNamespace]:
         kernel = rng.normal(0, 1, (10, len(NAMES))) / deviation[:, np.newaxis]
         model.layers[-1].set_weights([kernel, -mean @ kernel])
         backbone = {"name": "tiny", "size_px": SIZE_PX, "embedding_layer": "embedding"}
-        network = SimpleNamespace(unknown=None)
+        backbone["licence"] = "MIT"
+        network = SimpleNamespace(unknown=None, size_bytes=0)
         return SimpleNamespace(model=model, class_names=NAMES, backbone=backbone, network=network)
 
     return made

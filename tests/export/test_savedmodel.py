@@ -1,6 +1,9 @@
 """What lies in an exported folder, and that it is there only when it answers like the model."""
 
 import json
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +26,7 @@ def test_labels_and_preprocessing_lie_in_the_assets(exported: Path) -> None:
     assert told["resize"]["antialias"] is True
     assert told["colour_order"] == "RGB"
     assert told["range"] == [0, 255]
+    assert told["licence_of_the_weights"] == "MIT"
 
 
 def test_graph_holds_no_op_that_touches_files(exported: Path) -> None:
@@ -34,6 +38,45 @@ def test_graph_holds_no_op_that_touches_files(exported: Path) -> None:
         ops |= {node.op for function in graph.library.function for node in function.node_def}
     assert {"DecodeJpeg", "DecodePng", "Conv2D"} <= ops
     assert not ops & {"ReadFile", "WriteFile", "PrintV2", "PyFunc", "EagerPyFunc"}
+
+
+def test_scan_of_tensorflow_finds_no_op_that_it_warns_of(
+    exported: Path, capsys: pytest.CaptureFixture
+) -> None:
+    from tensorflow.python.tools import saved_model_cli
+
+    saved = saved_model_pb2.SavedModel()
+    saved.ParseFromString((exported / "saved_model.pb").read_bytes())
+    for graph in saved.meta_graphs:
+        saved_model_cli.scan_meta_graph_def(graph, saved_model_cli._OP_DENYLIST)
+    assert "does not contain the default denylisted ops" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_saved_model_cli_shows_the_documented_names(exported: Path) -> None:
+    tool = "tensorflow.python.tools.saved_model_cli"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", tool, "show", "--dir", str(exported), "--all"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    shown: dict[str, dict[str, tuple[str, str]]] = {}
+    for name, body in re.findall(r"signature_def\['(\w+)'\]:\n(.*?)Method name", done.stdout, re.S):
+        found = re.findall(r"puts\['(\w+)'\] tensor_info:\s+dtype: (\w+)\s+shape: (.*)", body)
+        shown[name] = {tensor: (dtype, shape) for tensor, dtype, shape in found}
+    scored = {
+        "label": ("DT_STRING", "(-1)"),
+        "score": ("DT_FLOAT", "(-1)"),
+        "probabilities": ("DT_FLOAT", "(-1, 4)"),
+    }
+    ok = {"ok": ("DT_BOOL", "(-1)")}
+    encoded = {"image_bytes": ("DT_STRING", "(-1)")}
+    assert shown["serving_default"] == encoded | scored | ok
+    assert shown["embed"] == encoded | {"embedding": ("DT_FLOAT", "(-1, 10)")} | ok
+    assert shown["predict_images"] == {"images": ("DT_UINT8", "(-1, -1, -1, 3)")} | scored
+    assert shown["predict_tensor"] == {"images": ("DT_FLOAT", "(-1, -1, -1, 3)")} | scored
 
 
 @pytest.mark.parametrize("names", [NAMES[:3], ("a", "b", "c", "d\ne")])
@@ -55,12 +98,18 @@ def test_unverified_folder_has_no_parity(exported: Path) -> None:
 def test_export_is_verified_in_place_and_says_so(
     bundle: SimpleNamespace, answers: Callable, pictures: list[bytes], tmp_path: Path
 ) -> None:
-    path = export(bundle, tmp_path / "1", pictures, answers)
-    assert path == tmp_path / "1"
+    path = export(bundle, tmp_path / "tiny", pictures, answers)
+    assert path == tmp_path / "tiny" / "1"
     parity = served_parity(path)
     assert parity.pictures == len(pictures)
     assert parity.largest_difference < 1e-5
-    assert [entry.name for entry in tmp_path.iterdir()] == ["1"]
+    assert sorted(entry.name for entry in path.parent.iterdir()) == ["1", "README.md"]
+    assert sorted(entry.name for entry in (path / "assets.extra").iterdir()) == [
+        "parity.json",
+        "tf_serving_warmup_requests",
+    ]
+    with pytest.raises(ExportError, match=r"Name a version, such as '.*tiny.1'"):
+        served_parity(path.parent)
 
 
 @pytest.mark.slow
@@ -78,7 +127,7 @@ def test_other_answers_put_nothing_in_place(
         return np.roll(answers(shown), 1, axis=1)
 
     with pytest.raises(ParityError, match="Worst is picture"):
-        export(bundle, tmp_path / "1", pictures, other)
+        export(bundle, tmp_path / "tiny", pictures, other)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -98,7 +147,7 @@ def test_pretrained_backbone_serves_real_photographs(shared_data: Path, tmp_path
     model = keras.Model(image, keras.layers.Dense(4, activation="softmax", name="head")(x))
     model.get_layer("head").set_weights([kernel, np.zeros(4)])
     backbone = {"name": "MobileNetV2-0.35", "size_px": 224, "embedding_layer": "embedding"}
-    network = SimpleNamespace(unknown=None)
+    network = SimpleNamespace(unknown=None, size_bytes=0)
     bundle = SimpleNamespace(model=model, class_names=NAMES, backbone=backbone, network=network)
 
     def probabilities(pictures: list[bytes]) -> np.ndarray:

@@ -3,7 +3,7 @@
 Importing this module loads no framework.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ def convert(
     input_shapes: Mapping[str, Sequence[int | None]] | None = None,
     opset: int | None = None,
     allow_mismatch: bool = False,
+    allow_ops: Collection[str] = (),
 ) -> "Conversion":
     """What was written at `target`, with the import's certificate; kinds told by the files.
 
@@ -31,6 +32,8 @@ def convert(
         input_shapes: shape of each input by its name, where the file leaves it open.
         opset: of an ONNX target; None: 17, or what the model needs.
         allow_mismatch: write a model that answers differently from its source all the same.
+        allow_ops: operators by name that may be in a TensorFlow graph although they reach files,
+            devices or other programs; they may run.
 
     Raises:
         ParityError: the model answers differently from its source.
@@ -48,7 +51,12 @@ def convert(
     frameworks(source, target, report)
     try:
         done = along_routes(
-            source, target, input_shapes=input_shapes, opset=opset, allow_mismatch=allow_mismatch
+            source,
+            target,
+            input_shapes=input_shapes,
+            opset=opset,
+            allow_mismatch=allow_mismatch,
+            allow_ops=allow_ops,
         )
     except MismatchError as err:
         if report is not None and err.report is not None:

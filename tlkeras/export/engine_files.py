@@ -2,6 +2,8 @@
 
 keras.Model ─┬▶ backbone.onnx ─ + head, as two nodes a layer ─▶ model.onnx
              └▶ backbone.tflite
+
+Beside its answers model.onnx gives the `embedding`, which costs nothing unless it is asked for.
 """
 
 from collections.abc import Sequence
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tlkeras.errors import ExportError
+from tlkeras.export.named import EMBEDDING
 
 if TYPE_CHECKING:
     import keras
@@ -59,6 +62,8 @@ def with_head(
 ) -> Path:
     """`target`, with the backbone's ONNX file followed by the head: pixels → probabilities.
 
+    The embedding stays an output, the last.
+
     Args:
         backbone: an ONNX file that `write_onnx` wrote, with one output (n, d).
         head: dense layers from the embedding to the probabilities.
@@ -75,7 +80,9 @@ def with_head(
         raise ExportError(f"{target.name} needs the package onnx: {error}") from error
     proto = onnx.load(backbone)
     graph = proto.graph
-    embedding = last = graph.output[0].name
+    embedding = onnx.ValueInfoProto()
+    embedding.CopyFrom(graph.output[0])
+    last = embedding.name
     for affine in head:
         softmax = affine.activation == "softmax"
         name = "logits" if softmax else "hidden"
@@ -91,26 +98,11 @@ def with_head(
     del graph.output[:]
     graph.output.append(helper.make_tensor_value_info(last, kind, [batch, classes]))
     if unknown is not None:
-        _score(graph, embedding, unknown, batch)
+        _score(graph, embedding.name, unknown, batch)
+    if embedding.name == EMBEDDING:
+        graph.output.append(embedding)
     onnx.save_model(proto, target)
     return target
-
-
-def with_unknown(path: Path, unknown: "UnknownScore") -> None:
-    """Puts the output `unknown_score` (n,) in the place of a file's second, the embedding (n, d).
-
-    Raises:
-        ExportError: the package onnx is missing.
-    """
-    try:
-        import onnx
-    except ImportError as error:
-        raise ExportError(f"{path.name} needs the package onnx: {error}") from error
-    proto = onnx.load(path)
-    embedding = proto.graph.output.pop().name
-    batch = proto.graph.input[0].type.tensor_type.shape.dim[0].dim_param
-    _score(proto.graph, embedding, unknown, batch)
-    onnx.save_model(proto, path)
 
 
 def _score(graph: "onnx.GraphProto", embedding: str, unknown: "UnknownScore", batch: str) -> None:

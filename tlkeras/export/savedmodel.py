@@ -1,11 +1,12 @@
 """A trained bundle as a TensorFlow SavedModel, put in place only when it answers like the model.
 
-    bundle ─▶ temporary folder ─ fresh process ─ same answers? ─▶ rename
+    bundle ─▶ temporary folder ─ fresh process ─ same answers? ─▶ rename ─▶ README beside it
 
 The decoding and the preprocessing are inside, and plain TensorFlow loads the folder: neither
 tlkeras nor Keras is needed to serve it.
 """
 
+import errno
 import json
 import logging
 import tempfile
@@ -19,8 +20,11 @@ import tensorflow as tf
 from tlkeras.errors import ExportError
 from tlkeras.export.graph.headers import FORMATS, MAX_PIXELS
 from tlkeras.export.samples import sample_pictures
+from tlkeras.export.serving.described import LABELS_FILE, PREPROCESS_FILE
+from tlkeras.export.serving.readme import model_name, write_readme
+from tlkeras.export.serving.warmup import write_warmup
 from tlkeras.export.signatures import Served, signatures
-from tlkeras.export.staging import staged
+from tlkeras.export.staging import put, versions
 from tlkeras.export.verify import TOLERANCE, ServedParity, verify_savedmodel
 
 if TYPE_CHECKING:
@@ -28,8 +32,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LABELS_FILE = "labels.txt"
-PREPROCESS_FILE = "preprocess.json"
 PARITY_FILE = "assets.extra/parity.json"
 
 Answers = Callable[[list[bytes]], np.ndarray]
@@ -48,38 +50,44 @@ def export(
     tolerance: float = TOLERANCE,
     timeout_s: float = 600.0,
 ) -> Path:
-    """The folder at `path`, a SavedModel that answered like `answers` in a fresh process.
+    """The folder of a SavedModel that answered like `answers` in a fresh process.
 
-    `pictures` are encoded files to compare on; with none, a few generated ones are used. What
-    was measured lies in the folder and is read by `served_parity`. When the answers differ,
-    ParityError is raised, nothing is put in place and what stood at `path` stays.
+    That is `path` where its name is a number, as of a version, or an older SavedModel stands
+    there; else the next version below it, see `put`. With it come warm-up requests for TensorFlow
+    Serving and, beside the versions, a README for those who ask the model. `pictures` are encoded
+    files to compare on; with none, a few generated ones are used. What was measured lies in the
+    folder and is read by `served_parity`. When the answers differ, ParityError is raised, nothing
+    is put in place and what stood there stays.
 
     Example::
 
-        export(bundle, "serve/flowers/1", files, answers=probabilities_of_files)
-        print(served_parity("serve/flowers/1"))
+        version = export(bundle, "serve/flowers", files, answers=probabilities_of_files)
+        print(version, served_parity(version))       # serve/flowers/1 …
     """
     shown = list(pictures) or sample_pictures(int(bundle.backbone["size_px"]))
-    with staged(path) as folder:
+
+    def fill(folder: Path) -> None:
         write_savedmodel(bundle, folder)
+        write_warmup(folder, model_name(path))
         table = np.asarray(answers(shown), np.float32)
         classes = len(bundle.class_names)
         expected, scores = table[:, :classes], table[:, classes:]
-        labels = [bundle.class_names[row] for row in expected.argmax(axis=1)]
         parity = verify_savedmodel(
             folder,
             shown,
-            labels,
+            [bundle.class_names[row] for row in expected.argmax(axis=1)],
             expected,
             scores[:, 0] if scores.size else None,
             tolerance=tolerance,
             timeout_s=timeout_s,
         )
-        note = folder / PARITY_FILE
-        note.parent.mkdir(exist_ok=True)
-        note.write_text(json.dumps(parity.to_dict(), indent=2) + "\n", encoding="utf-8")
-    logger.info("SavedModel verified and put at %s: %s", path, parity)
-    return Path(path)
+        note = json.dumps(parity.to_dict(), indent=2) + "\n"
+        (folder / PARITY_FILE).write_text(note, encoding="utf-8")
+
+    version = put(path, fill, bundle.network.size_bytes // 2)
+    write_readme(version)
+    logger.info("SavedModel verified and put at %s: %s", version, served_parity(version))
+    return version
 
 
 def served_parity(path: str | Path) -> ServedParity:
@@ -90,16 +98,16 @@ def served_parity(path: str | Path) -> ServedParity:
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ExportError(
             f"Expected the result of a verified export in '{note}', but: {error}. "
-            "Export again; a folder from elsewhere was never verified."
+            f"{_way_on(Path(path))}; a folder from elsewhere was never verified."
         ) from error
 
 
 def to_savedmodel(bundle: "Bundle", path: str | Path) -> Path:
-    """The folder at `path`, a SavedModel with four signatures, labels and preprocessing.
+    """The folder of a SavedModel with four signatures, labels and preprocessing.
 
-    Whatever stood there, if it was a SavedModel, gives way when the new one is complete;
-    anything else is refused. Every output is float32, whatever the training's precision.
-    Nothing is verified; `export` does both.
+    That is `path`, or the next version below it, see `put`. An older SavedModel there gives way
+    when the new one is complete; anything else is refused. Every output is float32, whatever the
+    training's precision. Nothing is verified; `export` does both.
 
     Example::
 
@@ -107,9 +115,7 @@ def to_savedmodel(bundle: "Bundle", path: str | Path) -> Path:
         served = tf.saved_model.load("serve/flowers/1")
         answer = served.signatures["serving_default"](image_bytes=tf.constant([jpeg]))
     """
-    with staged(path) as folder:
-        write_savedmodel(bundle, folder)
-    return Path(path)
+    return put(path, lambda folder: write_savedmodel(bundle, folder))
 
 
 def write_savedmodel(bundle: "Bundle", folder: Path) -> None:
@@ -124,6 +130,8 @@ def write_savedmodel(bundle: "Bundle", folder: Path) -> None:
         try:
             tf.saved_model.save(served, str(folder), signatures=signatures(served))
         except (tf.errors.OpError, AssertionError, ValueError) as error:
+            if "No space left" in str(error):
+                raise OSError(errno.ENOSPC, "No space left on device") from error
             raise ExportError(
                 f"Expected TensorFlow to save the model into '{folder.parent}', but: {error}. "
                 "See that the disk has room, and that every layer of the model runs as a graph."
@@ -153,8 +161,14 @@ def preprocessing(bundle: "Bundle") -> dict[str, object]:
         "dtype": "float32",
         "colour_order": "RGB",
         "backbone": bundle.backbone.get("name"),
+        "licence_of_the_weights": bundle.backbone.get("licence") or "not stated",
         "inside_the_model": name,
     }
+
+
+def _way_on(path: Path) -> str:
+    found = versions(path) if path.is_dir() else []
+    return f"Name a version, such as '{path / str(found[-1])}'" if found else "Export again"
 
 
 def _check_class_names(bundle: "Bundle") -> None:

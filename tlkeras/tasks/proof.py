@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tlkeras.export.formats.shown import Labelled, Shown
     from tlkeras.tasks.fitted import Fitted
 
+PARTS = ("validation", "test", "train")
 PICTURES_TO_VERIFY = 24
 PICTURES_TO_CALIBRATE = 200
 PICTURES_TO_JUDGE = 512
@@ -27,8 +28,8 @@ _BATCH = 16
 def shown_of(bundle: "Bundle", fitted: "Fitted") -> "Shown":
     """What an export is held against: `predict` on files, the Keras model on pixels.
 
-    The pictures are those of the test part (else of the others) that are still where the manifest
-    says, at most 24; with none, generated ones.
+    The pictures are those of the validation part (else of the others) that are still where the
+    manifest says, at most 24; with none, generated ones.
     """
     from tlkeras.export.formats.shown import Shown
     from tlkeras.export.samples import sample_pictures
@@ -58,21 +59,26 @@ def shown_of(bundle: "Bundle", fitted: "Fitted") -> "Shown":
 
 
 def pictures_at_hand(fitted: "Fitted") -> list[bytes]:
-    """Readable files of the manifest, the test part first; none if serving decodes none."""
-    rows = sorted(fitted.manifest, key=lambda row: row["part"] != "test")
-    files = [Path(str(row["path"])) for row in rows]
+    """Readable files of the manifest, at most 24: drawn from the validation part, then the others.
+
+    None if serving decodes none of them.
+    """
     found: list[bytes] = []
     served = 0
-    for file in files[:: max(1, len(files) // (4 * PICTURES_TO_VERIFY))]:
-        try:
-            content = read_file(file)
-            decode(content)
-        except DecodeError:  # moved or changed since training
-            continue
-        found.append(content)
-        served += file.suffix.lower() in SERVED_SUFFIXES
-        if len(found) == PICTURES_TO_VERIFY:
-            break
+    for part in PARTS:
+        rows = [row for row in fitted.manifest if row["part"] == part]
+        drawn = np.random.default_rng(0).permutation(len(rows))[: 4 * PICTURES_TO_VERIFY]
+        for place in drawn.tolist():
+            file = Path(str(rows[place]["path"]))
+            try:
+                content = read_file(file)
+                decode(content)
+            except DecodeError:  # moved or changed since training
+                continue
+            found.append(content)
+            served += file.suffix.lower() in SERVED_SUFFIXES
+            if len(found) == PICTURES_TO_VERIFY:
+                return found if served else []
     return found if served else []
 
 

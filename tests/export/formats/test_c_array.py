@@ -1,5 +1,6 @@
 """C++ source of an int8 file: compiles without a warning, holds the bytes, names what it takes."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,6 +14,8 @@ from tests.export.conftest import NAMES, SIZE_PX
 from tlkeras.errors import ExportError
 from tlkeras.export.formats.c_array import to_c
 from tlkeras.export.formats.litert_file import to_litert
+
+interpreters = pytest.importorskip("ai_edge_litert.interpreter")
 
 PROGRAM = """
 #include <cstdio>
@@ -73,9 +76,33 @@ def test_compiled_source_holds_the_files_bytes_and_says_what_it_takes(
     assert lines[-1] == "1"
 
 
+def test_header_says_from_which_value_on_a_picture_is_unlike(
+    scored_int8: Path, pixels: np.ndarray, compiler: str, tmp_path: Path
+) -> None:
+    folder = to_c(scored_int8, tmp_path)
+    told = (folder / "scored.h").read_text()
+    value = {name: float(number) for name, number in re.findall(r"(k\w+) = ([-\d.e]+)", told)}
+    interpreter = interpreters.Interpreter(model_path=str(scored_int8))
+    interpreter.allocate_tensors()
+    outputs = interpreter.get_output_details()
+    flags = []
+    for row in (pixels.astype(np.int16) - 128).astype(np.int8):
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], row[np.newaxis])
+        interpreter.invoke()
+        (raw,) = interpreter.get_tensor(outputs[int(value["kUnknownOutput"])]["index"])
+        score = (float(raw) - value["kUnknownZeroPoint"]) * value["kUnknownScale"]
+        flags.append(score > 1)
+        assert flags[-1] == (raw > value["kUnknownLimit"])
+    assert 0 < sum(flags) < len(flags)
+    assert outputs[int(value["kOutput"])]["shape"].tolist() == [1, len(NAMES)]
+    assert "resolver.AddL2Normalization();" in told
+    command = [compiler, "-std=c++11", "-Wall", "-Werror", "-c", "scored.cc"]
+    subprocess.run(command, check=True, cwd=folder)
+
+
 def test_a_float_file_is_refused(bundle: SimpleNamespace, tmp_path: Path) -> None:
     path = to_litert(bundle, tmp_path / "a.tflite")
-    with pytest.raises(ExportError, match=r"both int8\. Received: float32"):
+    with pytest.raises(ExportError, match=r"all int8\. Received: float32"):
         to_c(path, tmp_path / "c")
     assert not (tmp_path / "c").exists()
 
@@ -86,6 +113,7 @@ def test_operators_that_microcontrollers_lack_are_named(pixels: np.ndarray, tmp_
     pooled = keras.layers.GlobalAveragePooling2D()(maps)
     model = keras.Model(image, keras.layers.Dense(2, activation="softmax")(pooled))
     odd = SimpleNamespace(model=model, class_names=("a", "b"), backbone={"size_px": SIZE_PX})
+    odd.network = SimpleNamespace(unknown=None)
     path = to_litert(odd, tmp_path / "a.tflite", kind="int8", pictures=pixels, max_drop=1)
     with pytest.raises(ExportError, match="Received also: GELU"):
         to_c(path, tmp_path / "c")

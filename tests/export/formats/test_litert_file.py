@@ -1,6 +1,7 @@
 """LiteRT files of a classifier: right for what they take, with their cost written down."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -74,6 +75,7 @@ def test_file_itself_says_labels_input_and_quality(int8_file: Path) -> None:
     note = note_of(int8_file.read_bytes())
     assert note == json.loads(quality_file(int8_file).read_text(encoding="utf-8"))
     assert note["labels"] == list(NAMES)
+    assert note["licence_of_the_weights"] == "MIT"
     assert note["input"]["shape"] == [1, SIZE_PX, SIZE_PX, 3]  # type: ignore[index]
 
 
@@ -136,3 +138,62 @@ def test_whole_numbers_without_classes_are_held_to_the_models_labels(
     assert told.agreement < 1.0, "the test needs a label that differs"
     with pytest.raises(ParityError, match="no more than 0 "):
         to_litert(bundle, tmp_path / "b.tflite", kind="int8", pictures=pixels, max_drop=0.0)
+
+
+@pytest.mark.parametrize(("kind", "apart"), [("float32", 1e-4), ("float16", 5e-2)])
+def test_float_files_give_the_unknown_score_by_name(
+    scored: SimpleNamespace,
+    pixels: np.ndarray,
+    scored_table: np.ndarray,
+    tmp_path: Path,
+    kind: module.Kind,
+    apart: float,
+) -> None:
+    path = to_litert(scored, tmp_path / "a.tflite", kind=kind, pictures=pixels)
+    found = by_name(path, pixels.astype(np.float32))
+    assert sorted(found) == ["probabilities", "unknown_score"]
+    np.testing.assert_allclose(found["probabilities"], scored_table[:, :-1], atol=1e-2)
+    np.testing.assert_allclose(found["unknown_score"], scored_table[:, -1], atol=apart)
+    (told,) = read_quality(path)
+    assert told.unknown_difference is not None
+    assert told.unknown_difference <= apart
+
+
+def test_int8_file_marks_nearly_the_same_pictures(
+    scored_int8: Path, pixels: np.ndarray, scored_table: np.ndarray
+) -> None:
+    found = by_name(scored_int8, (pixels.astype(np.int16) - 128).astype(np.int8))
+    interpreter = interpreters.Interpreter(model_path=str(scored_int8))
+    told = interpreter.get_signature_runner().get_output_details()["unknown_score"]
+    scale, zero_point = told["quantization"]
+    scores = (found["unknown_score"].astype(np.float32) - zero_point) * scale
+    assert np.corrcoef(scores, scored_table[:, -1])[0, 1] > 0.98
+    alike = (scores > 1) == (scored_table[:, -1] > 1)
+    assert alike.mean() > 0.85
+    (quality,) = read_quality(scored_int8)
+    assert quality.unknown_agreement == pytest.approx(alike[1::2].mean())
+
+
+def test_file_itself_names_its_outputs(int8_file: Path, scored_int8: Path) -> None:
+    outputs = note_of(scored_int8.read_bytes())["outputs"]
+    assert list(outputs) == ["probabilities", "unknown_score"]  # type: ignore[call-overload]
+    assert list(note_of(int8_file.read_bytes())["outputs"]) == ["probabilities"]  # type: ignore[call-overload]
+
+
+def test_network_in_half_precision_is_written_in_whole(
+    make_bundle: Callable[..., SimpleNamespace], scored: SimpleNamespace, tmp_path: Path
+) -> None:
+    half = make_bundle(seed=3, dtype="mixed_float16")
+    half.network = scored.network
+    path = to_litert(half, tmp_path / "a.tflite")
+    (told,) = read_quality(path)
+    assert told.largest_difference < 3e-2
+    assert told.unknown_difference is not None
+
+
+def by_name(path: Path, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Outputs of LiteRT alone, for rows as the file takes them."""
+    interpreter = interpreters.Interpreter(model_path=str(path))
+    run = interpreter.get_signature_runner()
+    found = [run(images=row[np.newaxis]) for row in rows]
+    return {name: np.concatenate([each[name] for each in found]) for name in found[0]}

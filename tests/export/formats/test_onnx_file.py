@@ -1,7 +1,6 @@
 """An ONNX file holds all that it needs: names, labels, preprocessing; and it is proven alone."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,44 +9,11 @@ import onnx
 import onnxruntime
 import pytest
 
+from tests.export.conftest import NAMES, SIZE_PX
+from tests.export.formats.conftest import keras_embedding
 from tlkeras.errors import ExportError, ParityError
 from tlkeras.export.formats.onnx_file import to_onnx
 from tlkeras.export.verify import verify_pixels
-from tlkeras.heads.unknown import UnknownScore
-
-SIZE_PX = 48
-NAMES = ("ant", "bee", "cicáda", "dragonfly")
-
-
-@pytest.fixture(scope="module")
-def pixels(pictures: list[bytes]) -> np.ndarray:
-    from tlkeras.data.pipeline import pixel_batches
-
-    batches = pixel_batches(pictures, (SIZE_PX, SIZE_PX))
-    return np.concatenate([each.pixels for each in batches])
-
-
-@pytest.fixture(scope="module")
-def scored(make_bundle: Callable[..., SimpleNamespace]) -> SimpleNamespace:
-    """A bundle with an unknown score: directions of its own, so that scores vary."""
-    made = make_bundle(seed=3)
-    kernel = np.random.default_rng(5).normal(0, 2, (10, len(NAMES))).astype("float32")
-    made.network = SimpleNamespace(unknown=UnknownScore(kernel, 1.5, 0.05, 10))
-    return made
-
-
-@pytest.fixture(scope="module")
-def table(scored: SimpleNamespace, pixels: np.ndarray) -> np.ndarray:
-    """(n, c + 1): what Keras and NumPy say."""
-    import keras
-
-    both = keras.Model(
-        scored.model.inputs[0], [scored.model.output, scored.model.get_layer("embedding").output]
-    )
-    probabilities, vectors = map(np.asarray, both(pixels, training=False))
-    scores = scored.network.unknown(vectors)
-    assert np.ptp(scores) > 0.01, "scores must vary to prove anything"
-    return np.column_stack([probabilities, scores])
 
 
 @pytest.fixture(scope="module")
@@ -60,11 +26,11 @@ def test_inputs_and_outputs_have_names_and_an_open_batch(file: Path) -> None:
     (taken,), given = session.get_inputs(), session.get_outputs()
     assert (taken.name, taken.type, taken.shape[1:]) == ("images", "tensor(float)", [48, 48, 3])
     assert isinstance(taken.shape[0], str)
-    assert [output.name for output in given] == ["probabilities", "unknown_score"]
-    assert [len(output.shape) for output in given] == [2, 1]
+    assert [output.name for output in given] == ["probabilities", "unknown_score", "embedding"]
+    assert [len(output.shape) for output in given] == [2, 1, 2]
     for count in (1, 5):
         shown = np.zeros((count, 48, 48, 3), np.float32)
-        assert [len(value) for value in session.run(None, {"images": shown})] == [count, count]
+        assert [len(value) for value in session.run(None, {"images": shown})] == [count] * 3
 
 
 def test_labels_and_preprocessing_lie_in_the_metadata(file: Path) -> None:
@@ -82,21 +48,32 @@ def test_onnx_itself_takes_the_file_with_what_was_put_behind_it(file: Path) -> N
 
 
 def test_file_alone_in_a_fresh_process_answers_like_keras(
-    file: Path, pixels: np.ndarray, table: np.ndarray
+    file: Path, pixels: np.ndarray, scored_table: np.ndarray
 ) -> None:
-    parity = verify_pixels(file, "onnx", pixels, table, NAMES)
+    parity = verify_pixels(file, "onnx", pixels.astype(np.float32), scored_table, NAMES)
     assert parity.pictures == len(pixels)
     assert parity.largest_difference <= 1e-4
     assert parity.unknown_difference is not None
 
 
-def test_another_networks_answers_are_refused(
-    file: Path, pixels: np.ndarray, table: np.ndarray
+def test_embedding_is_the_named_layers(
+    file: Path, scored: SimpleNamespace, pixels: np.ndarray
 ) -> None:
+    shown = pixels[:5].astype(np.float32)
+    (found,) = onnxruntime.InferenceSession(file).run(["embedding"], {"images": shown})
+    expected = keras_embedding(scored, shown)
+    assert np.ptp(expected, axis=0).min() > 0
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_another_networks_answers_are_refused(
+    file: Path, pixels: np.ndarray, scored_table: np.ndarray
+) -> None:
+    shown = pixels.astype(np.float32)
     with pytest.raises(ParityError, match="Worst is picture"):
-        verify_pixels(file, "onnx", pixels, table[:, [1, 0, 2, 3, 4]], NAMES)
+        verify_pixels(file, "onnx", shown, scored_table[:, [1, 0, 2, 3, 4]], NAMES)
     with pytest.raises(ParityError, match="unknown scores"):
-        verify_pixels(file, "onnx", pixels, table + np.eye(5)[4] / 10, NAMES)
+        verify_pixels(file, "onnx", shown, scored_table + np.eye(5)[4] / 10, NAMES)
 
 
 @pytest.mark.parametrize("opset", [13, 21])

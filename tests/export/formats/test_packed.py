@@ -8,9 +8,9 @@ import pytest
 
 from converters.keras_to_litert import litert_bytes
 from tests.export.conftest import SIZE_PX
-from tlkeras.export.formats.int8 import calibration
 from tlkeras.export.formats.interpreter import answers_of
 from tlkeras.export.formats.packed import note_of, operators, packed
+from tlkeras.export.formats.rounding.int8 import calibration
 from tlkeras.features.engines.trunk import trunk
 
 pytest.importorskip("ai_edge_litert.interpreter")

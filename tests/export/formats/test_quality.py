@@ -45,3 +45,13 @@ def test_unequal_shapes_are_told() -> None:
 def test_nothing_beside_the_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"a\.tflite\.parity\.json"):
         read_quality(tmp_path / "a.tflite")
+
+
+def test_marks_are_counted_beside_the_labels() -> None:
+    expected = np.array([[0.9, 0.1, 0.2], [0.2, 0.8, 1.4], [0.6, 0.4, 0.9], [0.1, 0.9, 3.0]])
+    found = np.array([[0.8, 0.2, 0.4], [0.2, 0.8, 1.1], [0.6, 0.4, 1.1], [0.1, 0.9, np.nan]])
+    told = quality("test", expected, found, classes=2)
+    assert (told.agreement, told.unknown_agreement) == (1.0, 0.5)
+    assert told.unknown_difference == np.inf
+    assert "50.0 % of the marks" in str(told)
+    assert quality("test", expected[:, :2], found[:, :2], classes=2).unknown_agreement is None

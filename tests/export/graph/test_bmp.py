@@ -47,3 +47,29 @@ def test_run_length_bmp_is_an_error(scene: Image.Image, in_graph: Callable) -> N
     data = palette_bmp(scene, 8)
     with pytest.raises(tf.errors.InvalidArgumentError):
         in_graph(data[:30] + struct.pack("<I", 1) + data[34:])
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_bytes_behind_the_pixels_are_passed_over(
+    mode: str, scene: Image.Image, encode: Callable[..., bytes], in_graph: Callable
+) -> None:
+    data = encode(scene.convert(mode), "BMP")
+    np.testing.assert_array_equal(in_graph(data + b"signature"), decode_for_training(data))
+
+
+@pytest.mark.parametrize("bits", [1, 4, 8])
+@pytest.mark.parametrize("told", [0, 54])
+def test_pixels_are_behind_the_palette_where_their_place_is_not_told(
+    bits: int, told: int, scene: Image.Image, in_graph: Callable
+) -> None:
+    data = palette_bmp(scene, bits)
+    data = data[:10] + struct.pack("<I", told) + data[14:]
+    np.testing.assert_array_equal(in_graph(data), decode_for_training(data))
+
+
+def test_pixels_within_the_header_are_an_error(
+    scene: Image.Image, encode: Callable[..., bytes], in_graph: Callable
+) -> None:
+    data = encode(scene, "BMP")
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        in_graph(data[:10] + struct.pack("<I", 0) + data[14:])

@@ -180,3 +180,28 @@ def test_low_precision_is_kept_only_if_the_answers_stay(
     assert clf._fitted.network.embedding.precision == ("bfloat16" if holds else "float32")
     assert ("float32 is used" in told) == (not holds)
     assert clf.evaluate(data.test).accuracy > 0.8
+
+
+@pytest.mark.parametrize("engine", ["auto", "openvino", "litert", "tensorflow"])
+def test_deterministic_embeddings_are_the_same_bits_in_any_company(
+    data: tl.ImageFolder, engine: str
+) -> None:
+    pictures = everything(data)[:41]
+    recipe = tl.Recipe(deterministic=True, engine=engine)
+    whole = Embedding(tiny(), recipe)(pictures).vectors
+    shutil.rmtree(cache_folder() / "features")
+    embed = Embedding(tiny(), recipe)
+    for few in (pictures[30:31], pictures[3:10], pictures[::-1]):
+        embed(few)
+    assert embed.passes == len(pictures)
+    np.testing.assert_array_equal(embed(pictures).vectors, whole)
+
+
+def test_deterministic_run_takes_no_embedding_of_another_engine(data: tl.ImageFolder) -> None:
+    pictures = everything(data)[:9]
+    Embedding(tiny(), tl.Recipe(engine="tensorflow"))(pictures)
+    exact = Embedding(tiny(), tl.Recipe(deterministic=True))
+    exact(pictures)
+    assert exact.passes == len(pictures)
+    assert "by onnxruntime" in exact.lines[0]
+    assert "(" not in exact.lines[0]  # no other was tried

@@ -1,11 +1,15 @@
 """A frozen backbone is recognised without being built, and its files are never believed blindly."""
 
+import errno
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tlkeras.errors import WeightsError
+from tlkeras.disk import leftovers
+from tlkeras.errors import TlkerasError, WeightsError
 from tlkeras.tasks.network import frozen as module
 from tlkeras.tasks.network.assembly import BackboneSource
 from tlkeras.tasks.network.frozen import HASHES, KERAS, ONNX
@@ -102,3 +106,59 @@ def test_released_model_is_built_again() -> None:
     assert frozen.model is not first
     pixels = np.random.default_rng(0).uniform(0, 255, (2, 70, 50, 3)).astype("float32")
     assert np.array_equal(frozen.model(pixels), first(pixels))
+
+
+def test_wrong_bit_in_a_known_fingerprint_is_noticed(written: Path) -> None:
+    known = [
+        path for path in (written.parent / "known").iterdir() if written.name in path.read_text()
+    ]
+    for path in known:
+        text = path.read_text()
+        place = text.index(written.name)
+        path.write_text(text[:place] + ("1" if text[place] == "0" else "0") + text[place + 1 :])
+    assert BackboneSource("TinyResNet", "builtin").frozen().fingerprint == written.name
+    assert known
+
+
+def test_files_that_another_process_wrote_meanwhile_stay(
+    written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two need the same backbone: what the first has written may be in use when the second ends."""
+    monkeypatch.setenv("TLKERAS_CACHE", str(tmp_path))
+    slow = BackboneSource("TinyResNet", "builtin").frozen()
+    target = tmp_path / "backbones" / written.name
+
+    def other(file: Path) -> None:
+        shutil.copytree(written, target)
+
+    monkeypatch.setattr(slow, "_compare", other)
+    before = written / ONNX
+    assert slow.write_files() == target
+    assert (target / KERAS).read_bytes() == (written / KERAS).read_bytes()
+    assert (target / ONNX).read_bytes() == before.read_bytes()
+    assert not list(leftovers(tmp_path / "backbones"))
+
+
+def test_litert_file_is_written_beside_what_may_be_read(written: Path) -> None:
+    before = {path.name: path.read_bytes() for path in written.iterdir() if path.is_file()}
+    frozen = BackboneSource("TinyResNet", "builtin").frozen()
+    try:
+        file = frozen.litert_file()
+    except TlkerasError as error:
+        pytest.skip(f"LiteRT can't write it here: {error}")
+    assert {path.name: path.read_bytes() for path in written.iterdir() if path.is_file()} == before
+    stamp = file.stat().st_mtime_ns
+    assert frozen.litert_file().stat().st_mtime_ns == stamp
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) // 2])
+    assert len(frozen.litert_file().read_bytes()) > len(content) // 2
+
+
+def test_files_in_a_cache_that_can_only_be_read_are_used(
+    written: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(os, "utime", refuse)
+    assert BackboneSource("TinyResNet", "builtin").frozen().files == written

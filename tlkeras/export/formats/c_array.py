@@ -15,6 +15,7 @@ import numpy as np
 from tlkeras.bundle.atomic import write_bytes
 from tlkeras.errors import ExportError
 from tlkeras.export.formats.micro_ops import DATE, SOURCE, not_on_micro, resolver_method
+from tlkeras.export.named import PROBABILITIES, SCORE
 
 ALIGNMENT = 16  # TensorFlow Lite for Microcontrollers asks for it
 _A_LINE = 16
@@ -36,7 +37,9 @@ class _Facts:
     name: str
     size: int
     input: _Tensor
-    output: _Tensor
+    outputs: tuple[str, ...]
+    probabilities: _Tensor
+    unknown: _Tensor | None
     labels: tuple[str, ...]
     operators: tuple[str, ...]
     activations: int
@@ -111,33 +114,34 @@ def literal(text: str) -> str:
 
 
 def _facts(content: bytes, stem: str, labels: Sequence[str] | None) -> _Facts:
-    from tlkeras.export.formats.interpreter import interpreter_of
+    from tlkeras.export.formats.interpreter import interpreter_of, outputs_of
     from tlkeras.export.formats.packed import note_of, opened, operators
 
     interpreter = interpreter_of(content)
-    (given, *more), (wanted, *others) = (
-        interpreter.get_input_details(),
-        interpreter.get_output_details(),
-    )
-    kinds = {np.dtype(each["dtype"]).name for each in (given, wanted)}
-    if kinds != {"int8"} or more or others:
+    given, *more = interpreter.get_input_details()
+    outputs = outputs_of(interpreter)
+    kinds = {np.dtype(each["dtype"]).name for each in (given, *outputs.values())}
+    if kinds != {"int8"} or more or {PROBABILITIES} != outputs.keys() - {SCORE}:
         raise ExportError(
-            "Expected a .tflite file with one input and one output, both int8. Received: "
-            f"{', '.join(sorted(kinds))}, {1 + len(more)} inputs and {1 + len(others)} outputs. "
-            "Write it with kind 'int8'."
+            f"Expected a .tflite file with one input and {PROBABILITIES}, with {SCORE} or without, "
+            f"all int8. Received: {', '.join(sorted(kinds))}, {1 + len(more)} inputs and "
+            f"{', '.join(outputs)}. Write it with kind 'int8'."
         )
     told = note_of(content).get("labels") if labels is None else list(labels)
-    width = int(wanted["shape"][-1])
+    width = int(outputs[PROBABILITIES]["shape"][-1])
     if not isinstance(told, list) or len(told) != width:
         raise ExportError(
             f"Expected a label for each of {width} outputs. Received: {told!r}. "
             "Hand in labels, in the order of the outputs."
         )
+    places = [each["index"] for each in interpreter.get_output_details()]
     return _Facts(
         identifier(stem),
         len(content),
         _tensor(given),
-        _tensor(wanted),
+        tuple(sorted(outputs, key=lambda name: places.index(outputs[name]["index"]))),
+        _tensor(outputs[PROBABILITIES]),
+        _tensor(outputs[SCORE]) if SCORE in outputs else None,
         tuple(map(str, told)),
         tuple(operators(content)),
         activation_bytes(opened(content)),
@@ -182,7 +186,7 @@ def _header(facts: _Facts) -> str:
 // In:  {height} x {width} pixels, row by row, {channels} int8 each: red, green, blue, less 128.
 //      Stretch the picture to that size; the network scales by itself.
 // Out: {len(facts.labels)} int8, one a class;
-//      probability = (value - kOutputZeroPoint) * kOutputScale.
+//      probability = (value - kOutputZeroPoint) * kOutputScale.{_unknown_comment(facts)}
 
 #ifndef {guard}
 #define {guard}
@@ -201,10 +205,11 @@ constexpr int kInputChannels = {channels};
 constexpr float kInputScale = {_float(facts.input.scale)};
 constexpr std::int32_t kInputZeroPoint = {facts.input.zero_point};
 
+constexpr int kOutput = {facts.outputs.index(PROBABILITIES)};  // interpreter.output(kOutput)
 constexpr int kClasses = {len(facts.labels)};
-constexpr float kOutputScale = {_float(facts.output.scale)};
-constexpr std::int32_t kOutputZeroPoint = {facts.output.zero_point};
-
+constexpr float kOutputScale = {_float(facts.probabilities.scale)};
+constexpr std::int32_t kOutputZeroPoint = {facts.probabilities.zero_point};
+{_unknown_constants(facts)}
 extern const char* const kLabels[kClasses];  // UTF-8
 
 // Tensors that are needed at once. The arena is larger, by what the kernels need for themselves.
@@ -220,6 +225,25 @@ inline void AddOperators(Resolver& resolver) {{
 }}  // namespace {facts.name}_model
 
 #endif  // {guard}
+"""
+
+
+def _unknown_comment(facts: _Facts) -> str:
+    if facts.unknown is None:
+        return ""
+    return "\n//      And one int8; above kUnknownLimit: a picture unlike those it was trained on."
+
+
+def _unknown_constants(facts: _Facts) -> str:
+    if facts.unknown is None:
+        return ""
+    scale, zero_point = np.float32(facts.unknown.scale), facts.unknown.zero_point
+    limit = max(value for value in range(-128, 128) if (value - zero_point) * scale <= 1)
+    return f"""
+constexpr int kUnknownOutput = {facts.outputs.index(SCORE)};  // interpreter.output(kUnknownOutput)
+constexpr float kUnknownScale = {_float(facts.unknown.scale)};
+constexpr std::int32_t kUnknownZeroPoint = {zero_point};
+constexpr std::int32_t kUnknownLimit = {limit};  // the score 1
 """
 
 

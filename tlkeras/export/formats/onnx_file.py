@@ -2,9 +2,9 @@
 
     bundle ─ resizing cut off ─▶ converters.keras_to_onnx ─▶ metadata put behind it
 
-images float32 (n, size_px, size_px, 3), RGB in [0, 255] ─▶ probabilities float32 (n, c), and
-unknown_score float32 (n,) where the classifier has one; n is free. The scaling is inside; decoding
-and resizing are not, since ONNX Runtime has no operators for files.
+images float32 (n, size_px, size_px, 3), RGB in [0, 255] ─▶ probabilities float32 (n, c), embedding
+float32 (n, d), and unknown_score float32 (n,) where the classifier has one; n is free. The scaling
+is inside; decoding and resizing are not, since ONNX Runtime has no operators for files.
 """
 
 import json
@@ -13,15 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tlkeras.errors import ExportError
-from tlkeras.heads.unknown import SHORTEST
+from tlkeras.export.named import IMAGES, named_network
 
 if TYPE_CHECKING:
-    import keras
-
     from tlkeras.bundle.bundle import Bundle
-    from tlkeras.heads.unknown import UnknownScore
-
-IMAGES, PROBABILITIES, SCORE = "images", "probabilities", "unknown_score"
 
 
 def to_onnx(bundle: "Bundle", path: str | Path, *, opset: int | None = None) -> Path:
@@ -53,8 +48,11 @@ def to_onnx(bundle: "Bundle", path: str | Path, *, opset: int | None = None) -> 
             f"Expected the name of a file for the ONNX model. Received: the folder '{target}'. "
             f"Name a file in it, for example '{target / 'model.onnx'}'."
         )
-    network = _network(bundle, int(bundle.backbone["size_px"]))
+    size_px, layer = int(bundle.backbone["size_px"]), str(bundle.backbone["embedding_layer"])
     try:
+        network = named_network(
+            bundle.model, size_px, bundle.network.unknown, layer, embedding=True
+        )
         with staged(target) as fresh:
             converters.keras_to_onnx(network, fresh, opset=opset, verify=False)
             _add_metadata(fresh, facts(bundle))
@@ -90,41 +88,6 @@ def facts(bundle: "Bundle") -> dict[str, str]:
         "backbone": str(bundle.backbone.get("name", "")),
         "licence": str(bundle.backbone.get("licence", "")),
     }
-
-
-def _network(bundle: "Bundle", size_px: int) -> "keras.Model":
-    """{images} → {probabilities, unknown_score where there is one}, for pixels of one size."""
-    import keras
-
-    from tlkeras.features.engines.trunk import trunk
-
-    model, unknown = bundle.model, bundle.network.unknown
-    outputs = [model.outputs[0]]
-    if unknown is not None:
-        outputs.append(model.get_layer(str(bundle.backbone["embedding_layer"])).output)
-    cut = trunk(keras.Model(model.inputs[0], outputs, name=model.name), size_px)
-    pixels, given = cut.inputs[0], cut.outputs
-    if pixels is model.inputs[0]:  # of the user's own model, whose names stay
-        pixels = keras.Input(pixels.shape[1:], dtype=pixels.dtype)
-        given = keras.tree.flatten(cut(pixels, training=False))
-    pixels.name = IMAGES
-    named = {PROBABILITIES: given[0]}
-    if unknown is not None:
-        named[SCORE] = _score(given[1], unknown)
-    return keras.Model({IMAGES: pixels}, named, name=model.name)
-
-
-def _score(embedding: "keras.KerasTensor", unknown: "UnknownScore") -> "keras.KerasTensor":
-    """(n,) float32 of embeddings (n, …); see `UnknownScore`."""
-    import keras
-
-    vectors = keras.layers.Flatten(dtype="float32")(embedding)
-    length = keras.ops.sqrt(keras.ops.sum(vectors * vectors, axis=-1, keepdims=True))
-    classes = unknown.kernel.shape[1]
-    centres = keras.layers.Dense(classes, use_bias=False, dtype="float32", name="unknown")
-    closeness = centres(vectors / keras.ops.maximum(length, SHORTEST))
-    centres.set_weights([unknown.kernel])
-    return unknown.offset - keras.ops.max(closeness, axis=-1)
 
 
 def _add_metadata(path: Path, values: Mapping[str, str]) -> None:

@@ -28,7 +28,7 @@ def packed(content: bytes, note: Mapping[str, object]) -> bytes:
         path.write_bytes(packed(path.read_bytes(), {"labels": ["cat", "dog"]}))
     """
     model = opened(content)
-    schema = _schema()
+    objects = schema()
     for graph in model.subgraphs:
         kept = {*graph.inputs, *graph.outputs}
         for number, tensor in enumerate(graph.tensors):
@@ -36,7 +36,7 @@ def packed(content: bytes, note: Mapping[str, object]) -> bytes:
                 tensor.name = str(number).encode()
     text = json.dumps(note, ensure_ascii=False).encode("utf-8")
     entries = [entry for entry in model.metadata or [] if _name(entry) != NOTE]
-    buffer, entry = schema.BufferT(), schema.MetadataT()
+    buffer, entry = objects.BufferT(), objects.MetadataT()
     buffer.data = np.frombuffer(text, np.uint8)
     entry.name, entry.buffer = NOTE.encode(), len(model.buffers)
     model.buffers.append(buffer)
@@ -46,7 +46,7 @@ def packed(content: bytes, note: Mapping[str, object]) -> bytes:
 
 def opened(content: bytes) -> Any:
     """The file as objects of LiteRT's schema (`ModelT`), to look at or to change."""
-    return _schema().ModelT.InitFromPackedBuf(bytearray(content), 0)
+    return schema().ModelT.InitFromPackedBuf(bytearray(content), 0)
 
 
 def closed(model: Any) -> bytes:
@@ -60,7 +60,7 @@ def operator_name(model: Any, operator: Any) -> str:
     """Name in LiteRT's schema of one operator of an opened file; a custom one's own."""
     code = model.operatorCodes[operator.opcodeIndex]
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
-    kinds = vars(_schema().BuiltinOperator).items()
+    kinds = vars(schema().BuiltinOperator).items()
     name = next(name for name, value in kinds if value == number)
     return str(code.customCode.decode()) if name == "CUSTOM" else name
 
@@ -95,7 +95,8 @@ def _name(entry: Any) -> str:
     return entry.name.decode() if isinstance(entry.name, bytes) else str(entry.name)
 
 
-def _schema() -> Any:
+def schema() -> Any:
+    """LiteRT's schema as Python objects, from whichever package is installed."""
     if find_spec("ai_edge_litert") is not None:
         return import_module("ai_edge_litert.schema_py_generated")
     return import_module("tensorflow.lite.python.schema_py_generated")

@@ -2,19 +2,23 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tlkeras.errors import ExportError, ParityError
+from tlkeras.export.named import PROBABILITIES, SCORE
 
 if TYPE_CHECKING:
     import keras
 
-Pixels = Callable[[np.ndarray], np.ndarray]
-"""Pixels (n, size_px, size_px, 3) float32 in [0, 255] → probabilities (n, classes) float32."""
+Table = Callable[[np.ndarray], np.ndarray]
+"""Pixels (n, size_px, size_px, 3) float32 in [0, 255] → probabilities (n, classes) float32.
+
+With an unknown score that is one column more.
+"""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,9 @@ class Quality:
         after: share right by the file.
         agreement: share of pictures that both give the same label.
         largest_difference: of a probability.
+        unknown_agreement: share of pictures that both mark as unlike the training pictures, or
+            both do not; None where the file has no unknown score.
+        unknown_difference: largest one of an unknown score.
 
     >>> print(Quality("test", 200, 0.94, 0.935, 0.985, 0.12))
     200 test pictures: accuracy 0.940 before and 0.935 after, 98.5 % of the labels agree
@@ -39,6 +46,8 @@ class Quality:
     after: float | None
     agreement: float
     largest_difference: float
+    unknown_agreement: float | None = None
+    unknown_difference: float | None = None
 
     @property
     def drop(self) -> float:
@@ -53,6 +62,8 @@ class Quality:
 
     def __str__(self) -> str:
         agree = f"{100 * self.agreement:.1f} % of the labels agree"
+        if self.unknown_agreement is not None:
+            agree += f" and {100 * self.unknown_agreement:.1f} % of the marks for unlike pictures"
         shown = f"{self.pictures} {self.part} pictures"
         if self.before is None or self.after is None:
             return f"{shown}: {agree}"
@@ -60,11 +71,20 @@ class Quality:
 
 
 def quality(
-    part: str, expected: np.ndarray, found: np.ndarray, labels: np.ndarray | None = None
+    part: str,
+    expected: np.ndarray,
+    found: np.ndarray,
+    labels: np.ndarray | None = None,
+    classes: int | None = None,
 ) -> Quality:
-    """How the answers `found` (n, c) of a file compare with the model's `expected` (n, c).
+    """How the answers `found` of a file compare with the model's `expected`, (n, c) both.
 
-    `labels` are the true classes (n,) int. Answers that are not numbers agree with nothing.
+    Args:
+        part: what the pictures are called.
+        expected: the model's table.
+        found: the file's. Answers that are not numbers agree with nothing.
+        labels: the true classes (n,) int, if they are known.
+        classes: columns that are probabilities, if an unknown score follows them.
 
     >>> expected, found = np.array([[0.9, 0.1], [0.4, 0.6]]), np.array([[0.8, 0.2], [0.6, 0.4]])
     >>> quality("test", expected, found, np.array([0, 1])).agreement
@@ -76,25 +96,47 @@ def quality(
             f"pictures, came {expected.shape} and {found.shape}. Hand in pictures of the model's "
             "own size."
         )
-    usable = np.isfinite(found).all(axis=1)
-    ours, theirs = expected.argmax(axis=1), np.where(usable, found.argmax(axis=1), -1)
-    apart = np.where(usable[:, None], np.abs(expected - found), np.inf).max()
-    return Quality(
+    wanted, given = expected[:, :classes], found[:, :classes]
+    usable = np.isfinite(given).all(axis=1)
+    ours, theirs = wanted.argmax(axis=1), np.where(usable, given.argmax(axis=1), -1)
+    told = Quality(
         part,
         len(expected),
         None if labels is None else float((ours == labels).mean()),
         None if labels is None else float((theirs == labels).mean()),
         float((ours == theirs).mean()),
-        float(apart),
+        _apart(wanted, given),
+    )
+    if wanted.shape == expected.shape:
+        return told
+    scores, others = expected[:, classes], found[:, classes]
+    alike = np.isfinite(others) & ((scores > 1) == (others > 1))
+    return replace(
+        told,
+        unknown_agreement=float(alike.mean()),
+        unknown_difference=_apart(scores, others),
     )
 
 
+def _apart(expected: np.ndarray, found: np.ndarray) -> float:
+    return float(np.where(np.isfinite(found), np.abs(expected - found), np.inf).max())
+
+
 def model_answers(network: "keras.Model", pixels: np.ndarray, batch_size: int = 32) -> np.ndarray:
-    """Probabilities (n, c) float32 by Keras, for pixels (n, size_px, size_px, 3)."""
+    """Probabilities (n, c) float32 by Keras, for pixels (n, size_px, size_px, 3).
+
+    Of a `named_network` with an unknown score that is one column more.
+    """
     starts = range(0, len(pixels), batch_size)
     batches = (np.asarray(pixels[start : start + batch_size], np.float32) for start in starts)
-    rows = [np.asarray(network(batch, training=False), np.float32) for batch in batches]
-    return np.concatenate(rows)
+    return np.concatenate([_table(network(batch, training=False)) for batch in batches])
+
+
+def _table(given: Any) -> np.ndarray:
+    if not isinstance(given, dict):
+        return np.asarray(given, np.float32)
+    names = [name for name in (PROBABILITIES, SCORE) if name in given]
+    return np.column_stack([np.asarray(given[name], np.float32) for name in names])
 
 
 def check_drop(found: Quality, max_drop: float, name: str) -> None:
@@ -142,4 +184,4 @@ def read_quality(path: str | Path) -> tuple[Quality, ...]:
 
 
 def _fields(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in Quality.__dataclass_fields__}
+    return {name: row[name] for name in Quality.__dataclass_fields__ if name in row}

@@ -25,26 +25,40 @@ def decode_bmp(data: tf.Tensor) -> tf.Tensor:
     plain = tf.equal(compression, 0) | (tf.equal(compression, 3) & tf.equal(bits, 32) & usual)
     known = tf.debugging.Assert(plain & (header >= _INFO_HEADER), ["bits", bits, compression])
 
+    start = _FILE_HEADER + header  # of the palette, or of the pixels
+    told = little_endian(head[10:14])  # where the pixels are said to be
+
     def indexed(bits_each: int) -> tf.Tensor:
-        offset = tf.cast(tf.minimum(little_endian(head[10:14]), tf.int32.max), tf.int32)
-        rows = _palette_rows(data, offset, tf.cast(tf.stack([height, width]), tf.int32), bits_each)
-        colours = tf.reshape(read_bytes(data, _FILE_HEADER + header, 4 * 256), (256, 4))
         filled = little_endian(head[46:50])
         filled = tf.where(filled > 0, filled, 2**bits_each)
+        # Some writers forget the palette, or leave it at 0: then the pixels are behind it.
+        forgotten = tf.equal(told, 0) | tf.equal(told, start)
+        offset = tf.where(forgotten, start + 4 * filled, told)
+        offset = tf.cast(tf.minimum(offset, tf.int32.max), tf.int32)
+        rows = _palette_rows(data, offset, tf.cast(tf.stack([height, width]), tf.int32), bits_each)
+        colours = tf.reshape(read_bytes(data, start, 4 * 256), (256, 4))
         listed = tf.range(256, dtype=tf.int64)[:, tf.newaxis] < filled
         colours = tf.where(listed, tf.cast(colours[:, 2::-1], tf.uint8), tf.constant(0, tf.uint8))
         pixels = tf.gather(colours, rows)
         return tf.cond(from_the_top, lambda: pixels, lambda: pixels[::-1])
+
+    def direct(channels: int) -> tf.Tensor:
+        # TensorFlow refuses a file with anything behind its pixels.
+        stride = (width * 8 * channels + 31) // 32 * 4
+        end = tf.cast(tf.minimum(told + stride * height, tf.int32.max), tf.int32)
+        with tf.control_dependencies([tf.debugging.Assert(told >= start, ["pixels at", told])]):
+            exact = tf.strings.substr(data, 0, end)
+        return tf.io.decode_bmp(exact, channels=channels)[..., :3]
 
     with tf.control_dependencies([known, within_cap(height, width)]):
         decoders = {
             1: lambda: indexed(1),
             4: lambda: indexed(4),
             8: lambda: indexed(8),
-            32: lambda: tf.io.decode_bmp(data, channels=4)[..., :3],
+            32: lambda: direct(4),
         }
         cases = [(tf.equal(bits, each), decoder) for each, decoder in decoders.items()]
-        return tf.case(cases, default=lambda: tf.io.decode_bmp(data, channels=3))
+        return tf.case(cases, default=lambda: direct(3))
 
 
 def _palette_rows(data: tf.Tensor, offset: tf.Tensor, size: tf.Tensor, bits: int) -> tf.Tensor:

@@ -4,7 +4,7 @@
 
 The request holds `pixels` float32 (n, size, size, 3) in [0, 255]. Pictures go in one at a time, as
 on a device; an int8 file gets them by its input's own scale and zero point, and its answers come
-back as float32. Outputs are `probabilities` (n, c) and, where there is one more, `unknown_score`.
+back as float32, each output by the name that the file's signature gives it.
 """
 
 import sys
@@ -17,7 +17,7 @@ BARRED = ("keras", "tlkeras", "converters")
 
 
 def main(model: str, request: str, answers: str) -> None:
-    """`probabilities`, and `unknown_score` if there is one, into `answers`."""
+    """Each output by its name into `answers`: `probabilities`, `unknown_score` if there is one."""
     for package in BARRED:
         sys.modules[package] = None  # type: ignore[assignment]
     import numpy as np
@@ -28,18 +28,14 @@ def main(model: str, request: str, answers: str) -> None:
         pixels = stored["pixels"]
     interpreter.resize_tensor_input(taken["index"], [1, *pixels.shape[1:]])
     interpreter.allocate_tensors()
-    rows: dict[str, list[np.ndarray]] = {"probabilities": [], "unknown_score": []}
+    given = interpreter.get_signature_runner().get_output_details()
+    rows: dict[str, list[np.ndarray]] = {name: [] for name in given}
     for picture in pixels:
         interpreter.set_tensor(taken["index"], _stored(picture[np.newaxis], taken))
         interpreter.invoke()
-        for given in interpreter.get_output_details():
-            value = _real(interpreter.get_tensor(given["index"]), given)
-            single = value.size == 1 and len(interpreter.get_output_details()) > 1
-            rows["unknown_score" if single else "probabilities"].append(value.reshape(-1))
-    found = {"probabilities": np.stack(rows["probabilities"])}
-    if rows["unknown_score"]:
-        found["unknown_score"] = np.concatenate(rows["unknown_score"])
-    np.savez(answers, **found)
+        for name, told in given.items():
+            rows[name].append(_real(interpreter.get_tensor(told["index"]), told))
+    np.savez(answers, **{name: np.concatenate(found) for name, found in rows.items()})
 
 
 def _interpreter(model: str) -> Any:

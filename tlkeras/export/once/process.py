@@ -3,6 +3,8 @@
 request (name → array) ─▶ request.npz ─▶ fresh python, script, artefact ─▶ answers.npz
 """
 
+import errno
+import io
 import os
 import subprocess
 import sys
@@ -29,7 +31,9 @@ def answers_once(
     """
     with tempfile.TemporaryDirectory() as room:
         asked, answers = Path(room, "request.npz"), Path(room, "answers.npz")
-        np.savez(asked, **request)
+        content = io.BytesIO()  # an archive on a full disk can't be closed without a second error
+        np.savez(content, **request)
+        asked.write_bytes(content.getvalue())
         # -P: a script run by its path would else find its neighbours before the library.
         command = [sys.executable, "-P", str(script), str(artefact), str(asked), str(answers)]
         quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"}
@@ -48,6 +52,8 @@ def answers_once(
                 f"Expected the served model's answers within {timeout_s:g} s, none came. "
                 "Verify with fewer pictures, or give it more time."
             ) from error
+        if done.returncode != 0 and "No space left on device" in done.stderr:
+            raise OSError(errno.ENOSPC, "No space left on device")
         if done.returncode != 0 or not answers.exists():
             raise ExportError(
                 f"Expected '{artefact}' to load and answer in a fresh process; it ended with "

@@ -1,9 +1,10 @@
 """A Keras classifier with its unknown score as one more column, and the two apart again."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tlkeras.errors import BundleError
 from tlkeras.heads.unknown import SHORTEST, UnknownScore
 from tlkeras.tasks.network.assembly import EMBEDDING
 
@@ -45,3 +46,22 @@ def apart(table: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray | Non
     """
     has_score = table.shape[1] > classes
     return table[:, :classes], table[:, classes] if has_score else None
+
+
+def check_ends(session: Any, size_px: int, classes: int) -> None:
+    """Nothing for an ONNX session from pictures to probabilities, of this size and so many.
+
+    Raises:
+        BundleError: it takes or gives something else.
+
+    Example::
+
+        check_ends(onnx_session("runs/flowers/model.onnx", 1), 224, 5)
+    """
+    taken = [list(entry.shape) for entry in session.get_inputs()]
+    given = list(session.get_outputs()[0].shape)
+    if [shape[1:] for shape in taken] != [[size_px, size_px, 3]] or given[1:] != [classes]:
+        raise BundleError(
+            f"The ONNX file of a run takes pictures (n, {size_px}, {size_px}, 3) and gives (n, "
+            f"{classes}). Received: {taken} and {given}. Save the run again."
+        )

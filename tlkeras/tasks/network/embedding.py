@@ -4,6 +4,7 @@ The engine is chosen once, by a short trial on the user's own pictures against K
 remembered by backbone, processor and versions; a later process then needs no TensorFlow.
 """
 
+import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -17,7 +18,7 @@ from tlkeras.data.picture import Picture
 from tlkeras.data.pipeline import some_pixels
 from tlkeras.errors import BackboneError, TlkerasError
 from tlkeras.features.engines.choice import Choice, choose
-from tlkeras.features.engines.engine import BATCH, Engine, Precision, in_batches
+from tlkeras.features.engines.engine import BATCH, Engine, Precision, WholeBatches, in_batches
 from tlkeras.features.engines.memory import remember, remembered, trial_key
 from tlkeras.features.extract import Extractor, View
 from tlkeras.features.features import Features
@@ -43,6 +44,8 @@ BOUNDS = {"tensorflow": 5.0}
 """How many times as fast as Keras' own call, layer by layer, a compiled graph of it is at most; to
 compile it only for a trial costs a second and more."""
 FEW = 64  # for so few pictures a loaded TensorFlow is done before a trial would be
+FIXED = ("onnxruntime", "tensorflow")
+"""Engines of a deterministic run that leaves the choice to us; the first one that works."""
 
 
 class Embedding:
@@ -72,7 +75,7 @@ class Embedding:
             self._choose,
             frozen.spec.size_px,
             width=frozen.spec.width,
-            key=f"{frozen.fingerprint}-{self.precision}",
+            key=self._store_name(),
         )
 
     def __call__(
@@ -103,7 +106,8 @@ class Embedding:
 
     def _at_once(self, count: int) -> Engine | None:
         """An engine that needs no trial, for that many pictures: a loaded or a remembered one."""
-        automatic = self.recipe.engine == "auto" and self.precision == "float32"
+        free = self.recipe.engine == "auto" and not self.recipe.deterministic
+        automatic = free and self.precision == "float32"
         if automatic and count < FEW and self.frozen.is_built and self.frozen.files is None:
             return self._make("tensorflow")
         return self._remembered()
@@ -132,9 +136,13 @@ class Embedding:
         try:
             self.frozen.write_files()
         except TlkerasError as error:
+            if self.recipe.deterministic and isinstance(error.__cause__, OSError):
+                raise  # another engine would mix its embeddings with those of an earlier start
             self.lines.append(f"only TensorFlow embeds the pictures: {error}")
             logger.info("%s", self.lines[-1])
             names = [name for name in names if name == "tensorflow"]
+        if self.recipe.deterministic:
+            names = names[:1]  # which is fastest may differ from trial to trial
         candidates = {name: partial(self._make, name) for name in names}
         choice = choose(candidates, pixels, reference, handicaps=HANDICAPS, bounds=BOUNDS)
         remember(_folder(), self._key(), choice)
@@ -151,6 +159,8 @@ class Embedding:
             for name in able
             if wanted == name or (wanted == "auto" and name not in ONLY_WHEN_ASKED)
         ]
+        if self.recipe.deterministic and wanted == "auto":
+            names = [name for name in names if name in FIXED] or names
         if not names:
             raise BackboneError(
                 f"Of the engines, {' and '.join(able)} compute in {self.precision}. Received: "
@@ -159,6 +169,10 @@ class Embedding:
         return names
 
     def _make(self, name: str) -> Engine:
+        engine = self._plain(name)
+        return WholeBatches(engine) if self.recipe.deterministic else engine
+
+    def _plain(self, name: str) -> Engine:
         from tlkeras.features.engines.litert import litert_engine
         from tlkeras.features.engines.onnxruntime import onnxruntime_engine
         from tlkeras.features.engines.openvino import openvino_engine
@@ -175,6 +189,14 @@ class Embedding:
             "bfloat16" if self.precision == "bfloat16" else "float32"
         )
         return openvino_engine(file, precision=precision, cache=file.parent)
+
+    def _store_name(self) -> str:
+        """Names the embeddings on disk: those of one engine alone, if the bits matter."""
+        name = f"{self.frozen.fingerprint}-{self.precision}"
+        if not self.recipe.deterministic:
+            return name
+        engine = hashlib.blake2b(self._key().encode(), digest_size=6).hexdigest()
+        return f"{name}-{engine}"
 
     def _key(self) -> str:
         return trial_key(f"{self.frozen.fingerprint}-{self.precision}", self._candidates())

@@ -20,6 +20,7 @@ from tlkeras.bundle.read import Stored
 from tlkeras.bundle.splice import splice
 from tlkeras.data.decode import Source
 from tlkeras.data.picture import Picture
+from tlkeras.disk import size_of
 from tlkeras.errors import BundleError, TlkerasError
 from tlkeras.features.engines.engine import Engine
 from tlkeras.features.engines.tensorflow import TensorFlowEngine, compiled
@@ -28,8 +29,8 @@ from tlkeras.heads.head import FittedHead
 from tlkeras.heads.unknown import UnknownScore
 from tlkeras.progress import Progress, silent
 from tlkeras.tasks.network.answering import Answering, Sample, WithHead, answer
-from tlkeras.tasks.network.assembly import backbone_of, join
-from tlkeras.tasks.network.columns import apart, with_embedding, with_score
+from tlkeras.tasks.network.assembly import EMBEDDING, backbone_of, join
+from tlkeras.tasks.network.columns import apart, check_ends, with_score
 from tlkeras.tasks.network.embedding import Embedding
 from tlkeras.tasks.network.frozen import KERAS, ONNX, patches
 from tlkeras.threads import cores
@@ -131,6 +132,14 @@ class OnBackbone:
             return changed.score(pictures, progress)
         return self.head.probabilities(self.embedding(pictures, progress=progress).vectors)
 
+    @property
+    def size_bytes(self) -> int:
+        """What its files take."""
+        files = self.embedding.frozen.files
+        if files is None or self._changed:
+            return 8 * int(self.model.count_params())
+        return size_of(files / KERAS) + size_of(files / ONNX)
+
     def write_keras(self, path: Path) -> None:
         """Writes a .keras file, without Keras where the backbone's own file is at hand."""
         parts = self._files()
@@ -201,6 +210,11 @@ class Tuned:
         """Probabilities (n, classes) of pictures, each passed through the model."""
         return apart(answer(self, _sources(pictures), None, progress), self.classes)[0]
 
+    @property
+    def size_bytes(self) -> int:
+        """What its files take."""
+        return 8 * int(self.model.count_params())
+
     def write_keras(self, path: Path) -> None:
         """Writes the model."""
         write_model(self.model, path)
@@ -221,6 +235,7 @@ class InFolder:
         self.unknown = stored.unknown
         self.write_keras = stored.write_keras
         self.write_onnx = stored.write_onnx
+        self.size_bytes = stored.size_bytes
 
     @property
     def model(self) -> "keras.Model":
@@ -234,7 +249,9 @@ class InFolder:
         file = self.stored.onnx
         if file is not None:
             try:
-                return onnxruntime_engine(file)
+                engine = onnxruntime_engine(file, omit=EMBEDDING)
+                check_ends(engine.session, self.size_px, self.classes)
+                return engine
             except Exception as error:  # not installed, or of a version that refuses the file
                 logger.info("%s is not used: %s", file, error)
         model = with_score(self.model, self.unknown)
@@ -257,11 +274,11 @@ def write_checked(
     Raises:
         TlkerasError: it can't be written, or answers differently.
     """
-    from tlkeras.export.engine_files import with_unknown, write_onnx
+    from tlkeras.export.engine_files import write_onnx
+    from tlkeras.export.named import named_network
 
-    write_onnx(with_embedding(model) if unknown else model, size_px, path)
-    if unknown:
-        with_unknown(path, unknown)
+    network = named_network(model, size_px, unknown, EMBEDDING, embedding=True)
+    write_onnx(network, size_px, path)
     pixels = patches(3, size_px)
     expected = np.asarray(with_score(model, unknown)(pixels, training=False))
     _compare(path, pixels, expected, int(model.output_shape[-1]))
@@ -285,7 +302,7 @@ def _compare(path: Path, pixels: np.ndarray, expected: np.ndarray, classes: int)
     from tlkeras.features.engines.onnxruntime import onnxruntime_engine
 
     try:
-        found = onnxruntime_engine(path, streams=1)(pixels)
+        found = onnxruntime_engine(path, streams=1, omit=EMBEDDING)(pixels)
         differences = np.abs(found - expected)
         differences[:, classes:] *= TOLERANCE / SCORE_TOLERANCE
         largest = float(differences.max())

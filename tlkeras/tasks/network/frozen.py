@@ -8,8 +8,8 @@ import hashlib
 import json
 import logging
 import os
-import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from tlkeras.backbones.spec import Backbone
 from tlkeras.bundle.atomic import fresh_folder, write_bytes
 from tlkeras.bundle.index import sha256
 from tlkeras.cache import cache_folder
+from tlkeras.disk import remove, unused
 from tlkeras.errors import MissingExtraError, TlkerasError
 
 if TYPE_CHECKING:
@@ -101,23 +102,16 @@ class FrozenBackbone:
         """
         from tlkeras.export.engine_files import write_onnx
 
-        if self.files is not None:
-            return self.files
-        folder = _folder() / self.fingerprint
-        try:
-            with fresh_folder(folder, kept=lambda _: []) as fresh:
-                write_onnx(self.model, self.spec.size_px, fresh / ONNX)
-                self._compare(fresh / ONNX)
-                self.model.save(fresh / KERAS)
-                _write_hashes(fresh)
-        except OSError as error:
-            raise TlkerasError(
-                f"A backbone's files are kept in {folder}. Received: {error}. Set TLKERAS_CACHE "
-                "to a folder that can be written."
-            ) from error
-        _forget_oldest(_folder())
-        self._files = folder
-        return folder
+        def write(fresh: Path) -> None:
+            write_onnx(self.model, self.spec.size_px, fresh / ONNX)
+            self._compare(fresh / ONNX)
+            self.model.save(fresh / KERAS)
+
+        if self.files is None:
+            self._files = _written(_folder() / self.fingerprint, write)
+            _forget_oldest(_folder())
+        assert self._files is not None
+        return self._files
 
     def litert_file(self) -> Path:
         """Its LiteRT file, written now if it is not there.
@@ -127,12 +121,12 @@ class FrozenBackbone:
         """
         from tlkeras.export.engine_files import write_litert
 
-        folder = self.write_files()
-        file = folder / LITERT
-        if not file.exists():
-            write_litert(self.model, self.spec.size_px, file)
-            _write_hashes(folder)
-        return file
+        def write(fresh: Path) -> None:
+            write_litert(self.model, self.spec.size_px, fresh / LITERT)
+
+        # A folder of its own: the other files are read at this moment, perhaps.
+        folder = self.write_files() / "litert"
+        return (folder if _is_whole(folder) else _written(folder, write)) / LITERT
 
     def _compare(self, file: Path) -> None:
         """Raises TlkerasError where ONNX Runtime gives other embeddings than Keras."""
@@ -164,17 +158,48 @@ def _folder() -> Path:
     return cache_folder() / "backbones"
 
 
+def _written(folder: Path, write: Callable[[Path], None]) -> Path:
+    """The folder, whole, with what `write` puts there or another process has in the meantime.
+
+    Raises:
+        TlkerasError: the cache can't be written.
+    """
+    try:
+        with fresh_folder(folder, kept=lambda _: []) as fresh:
+            write(fresh)
+            _write_hashes(fresh)
+            if _is_whole(folder):
+                raise _TakenError
+    except _TakenError:
+        logger.info("another process has written %s", folder)
+    except OSError as error:
+        raise TlkerasError(
+            f"A backbone's files are kept in {folder}. Received: {error}. Set TLKERAS_CACHE "
+            "to a folder that can be written."
+        ) from error
+    return folder
+
+
+class _TakenError(Exception):
+    """Somebody else's files stand where ours were to be; theirs may be in use, and stay."""
+
+
 def _is_whole(folder: Path) -> bool:
     """Whether the folder's files are as they were written; marks it as used."""
     try:
-        hashes = json.loads((folder / HASHES).read_text())
-        whole = all(sha256(folder / name) == hashes[name] for name in hashes)
-        os.utime(folder)
+        before, whole = b"", False
+        while not whole and before != (before := (folder / HASHES).read_bytes()):
+            # Once more if other hashes stand there now: the folder was replaced meanwhile.
+            hashes = json.loads(before)
+            whole = bool(hashes) and all(sha256(folder / name) == hashes[name] for name in hashes)
     except (OSError, ValueError, TypeError, AttributeError):
         return False
-    if not whole:
-        logger.warning("%s was damaged and is written again", folder)
-        shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):  # of a cache that can only be read
+        if whole:
+            os.utime(folder)
+        else:
+            logger.warning("%s was damaged and is written again", folder)
+            _drop(folder)
     return whole
 
 
@@ -185,10 +210,21 @@ def _write_hashes(folder: Path) -> None:
 
 
 def _forget_oldest(folder: Path) -> None:
-    kept = [path for path in folder.iterdir() if (path / HASHES).exists()]
-    kept.sort(key=lambda path: path.stat().st_mtime)
-    for path in kept[: max(0, len(kept) - MOST_KEPT)]:
-        shutil.rmtree(path, ignore_errors=True)
+    kept: list[tuple[float, Path]] = []
+    for path in folder.iterdir():
+        with suppress(OSError):  # another process may forget the same one
+            if (path / HASHES).exists() and not path.name.startswith("."):
+                kept.append((path.stat().st_mtime, path))
+    for _, path in sorted(kept)[: max(0, len(kept) - MOST_KEPT)]:
+        with suppress(OSError):
+            _drop(path)
+
+
+def _drop(folder: Path) -> None:
+    """Remove a folder under another name, so that nobody meets half of it, even after a kill."""
+    aside = unused(folder)
+    os.rename(folder, aside)
+    remove(aside)
 
 
 class _Known:
@@ -202,13 +238,17 @@ class _Known:
     def read(self) -> str | None:
         try:
             said = json.loads(self.path.read_text(encoding="utf-8"))
-            return str(said["fingerprint"]) if said["identity"] == self.identity else None
+            return str(said["fingerprint"]) if said == self._said(said["fingerprint"]) else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def write(self, fingerprint: str) -> None:
-        said = {"identity": self.identity, "fingerprint": fingerprint}
         try:
-            write_bytes(self.path, json.dumps(said).encode())
+            write_bytes(self.path, json.dumps(self._said(fingerprint)).encode())
         except OSError as error:
             logger.info("%s can't be written: %s", self.path, error)
+
+    def _said(self, fingerprint: str) -> dict[str, str]:
+        """What the file says; a fingerprint with a wrong bit would be of no backbone at all."""
+        check = hashlib.sha256(f"{self.identity} {fingerprint}".encode()).hexdigest()[:16]
+        return {"identity": self.identity, "fingerprint": fingerprint, "check": check}

@@ -5,7 +5,8 @@
     predict_images   images uint8 (n, h, w, 3)     ─▶ label, score, probabilities, unknown…
     predict_tensor   images float32 (n, h, w, 3)   ─▶ label, score, probabilities, unknown…
 
-Only `embed` needs the Keras model, which is loaded when it is first asked for.
+`embed` needs the Keras model where the run folder's ONNX file, of an older release, does not give
+the embedding; it is loaded when it is first asked for.
 """
 
 import threading
@@ -19,7 +20,8 @@ from tlkeras.data.resize import resize
 from tlkeras.errors import DecodeError
 from tlkeras.features.engines.engine import Engine
 from tlkeras.tasks.image_classifier import ImageClassifier
-from tlkeras.tasks.network.columns import apart, with_embedding
+from tlkeras.tasks.network.columns import apart
+from tlkeras.tasks.network.embedded import Embedded, embedded
 from tlkeras.tasks.serving.servable import DEFAULT, Field, Servable, Signature, Tensors
 from tlkeras.tasks.serving.tensors import RequestError
 
@@ -72,7 +74,7 @@ class _Answers:
         self.width = fitted.spec.width
         self.has_score = fitted.network.unknown is not None
         self.table: Engine = self.network.engine(1, self._black)
-        self._embed: Network | None = None
+        self._embed: Embedded | None = None
         self._embed_lock = threading.Lock()
         self.outputs: dict[str, Field] = {
             "label": Field("string", (None,)),
@@ -111,13 +113,9 @@ class _Answers:
         """The embeddings of encoded pictures; zeros where one can't be read."""
         with self._embed_lock:
             if self._embed is None:
-                self._embed = self._embedding_network()
-            rows, ok = self._rows(given["image_bytes"], self._embed, self.width)
+                self._embed = embedded(self.network, self.table)
+        rows, ok = self._rows(given["image_bytes"], self._embed, self.width)
         return {"embedding": rows, "ok": ok}
-
-    def _embedding_network(self) -> Network:
-        model = with_embedding(self.network.model)
-        return lambda pixels: np.asarray(model(pixels, training=False)[1])
 
     def _rows(
         self, files: np.ndarray, network: Network, width: int

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 ENOUGH = 100
 """Pictures to calibrate with; more made no difference on the sets that were measured."""
+ROUNDING = 0.5
+"""How far a resized pixel may be outside 0 to 255; 255.00002 was seen."""
 SCALE, ZERO_POINT = 1.0, -128
 """Of the input: a device feeds pixel - 128 as int8."""
 
@@ -41,12 +43,13 @@ def calibration(pictures: np.ndarray | None, size_px: int, *, seed: int = 0) -> 
         )
     rows = np.random.default_rng(seed).permutation(len(pictures))[:ENOUGH]
     shown = np.asarray(pictures[np.sort(rows)], np.float32)
-    if not np.isfinite(shown).all() or shown.min() < 0 or shown.max() > 255 or shown.max() <= 1:
+    least, most = shown.min(), shown.max()  # NaN fails every comparison
+    if not (least >= -ROUNDING and 1 < most <= 255 + ROUNDING):
         raise ExportError(
             "Expected pixels from 0 to 255. Received: "
-            f"{shown.min():g} to {shown.max():g}. The model scales them by itself."
+            f"{least:g} to {most:g}. The model scales them by itself."
         )
-    shown = shown.copy()
+    shown = np.clip(shown, 0, 255)
     shown[0, 0, 0], shown[0, -1, -1] = 0, 255
     return shown
 
@@ -63,7 +66,7 @@ def int8_bytes(network: "keras.Model", shown: np.ndarray) -> bytes:
     """
     import converters
     from converters.keras_to_litert import litert_bytes
-    from tlkeras.export.formats.bias import corrected
+    from tlkeras.export.formats.rounding.bias import corrected
 
     try:
         content = litert_bytes(network, "int8", shown)

@@ -1,0 +1,1 @@
+"""What a SavedModel's folder holds for the server that runs it and for those who ask it."""
