@@ -7,7 +7,7 @@ EXTRAS := dev,demo,plots,convert,engines
 # A worker that crashes ends the run as a failure; a replaced one would leave it waiting.
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --max-worker-restart 0
 
-.PHONY: demo test fast lint types architecture check lock clean
+.PHONY: demo test fast torture lint types architecture check docs wheel lock clean
 
 demo: $(READY)           ## train on real digits, export, send bytes to the SavedModel
 	$(BIN)/tlkeras demo
@@ -17,6 +17,9 @@ test: $(READY)           ## every test
 
 fast: $(READY)           ## the tests that take seconds
 	$(PYTEST) -m "not slow"
+
+torture: $(READY)        ## kills, hostile files, full disks: an hour at most, one table
+	$(BIN)/python -m tests.torture
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -31,6 +34,21 @@ architecture: $(READY)
 
 check: lint types architecture
 
+docs: $(VENV)/.docs      ## the site, in build/site; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+wheel: $(VENV)/.package  ## built, looked through, installed in a clean environment, used from there
+	rm -rf build/lib build/bdist* dist
+	$(BIN)/python -m build --wheel
+	$(BIN)/twine check --strict dist/*.whl
+	$(BIN)/python scripts/check_wheel.py --try dist/*.whl
+
+# What only these two need comes on top of the environment.
+$(VENV)/.docs $(VENV)/.package: $(VENV)/.%: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable ".[$*]"
+	touch $@
+
 # The environment is made once, and again when what it is made of changes.
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -41,7 +59,7 @@ $(READY): pyproject.toml constraints.txt
 lock:                    ## resolve the tested set anew, the core as pinned in constraints-core.txt
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet --constraint constraints-core.txt \
-		--editable ".[$(EXTRAS),torch]"
+		--editable ".[$(EXTRAS),torch,docs,package]"
 	build/lock/bin/python scripts/lock.py > constraints.txt.tmp && mv constraints.txt.tmp constraints.txt
 
 clean:

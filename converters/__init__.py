@@ -19,6 +19,7 @@ from converters.errors import (
     NodeError,
     NoReportError,
     ReadError,
+    TooLargeError,
     UnsafeFileError,
     UnsupportedError,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "NodeError",
     "Parity",
     "ReadError",
+    "TooLargeError",
     "UnsafeFileError",
     "UnsupportedError",
     "compare",

@@ -78,6 +78,14 @@ def parser() -> argparse.ArgumentParser:
         metavar="PACKAGE.MODULE:FUNCTION",
         help="what makes the torch module of a file of weights; its code is run",
     )
+    made.add_argument(
+        "--allow-op",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="an operator of a TensorFlow graph that may reach files or programs, and may run; "
+        "repeatable",
+    )
     made.add_argument("--routes", action="store_true", help="show what can be converted to what")
     return made
 
@@ -95,6 +103,7 @@ def _run(given: argparse.Namespace) -> int:
         input_shapes=dict(_shape(text) for text in given.input_shape) or None,
         opset=given.opset,
         allow_mismatch=given.allow_mismatch,
+        allow_ops=given.allow_op,
     )
     if given.report and done.report is not None:
         write_report(done.report, given.report)

@@ -6,6 +6,7 @@
     ├── ArchitectureNeededError      weights alone: the network they belong to is missing
     ├── UnsupportedError             operators or layers without a converter, all at once
     ├── NodeError                    one operator that cannot be converted: which, and why
+    │   └── TooLargeError            a value of more numbers than any network computes
     ├── MismatchError                the result answers differently from its source
     ├── NoReportError                a model that was not imported here (also a KeyError)
     └── MissingExtraError            an optional package is not installed (also an ImportError)
@@ -43,6 +44,10 @@ class UnsupportedError(ConversionError, NotImplementedError):
 
 class NodeError(ConversionError, ValueError):
     """One operator that cannot be converted; the message names it with its shapes."""
+
+
+class TooLargeError(NodeError):
+    """A value of a graph that would take more memory than any network's."""
 
 
 class MismatchError(ConversionError):

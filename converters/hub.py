@@ -4,7 +4,6 @@ config.json + model.safetensors ─ timm.create_model ─▶ nn.Module ─ torch
 config.json + model.weights.h5  ─ keras_hub ─────────────────────────────────────▶ Keras
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -12,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from converters.doors.json_text import first_bytes, read_json
 from converters.errors import MissingExtraError, ReadError
 
 if TYPE_CHECKING:
@@ -72,12 +72,8 @@ def _read_config(path: Path) -> dict[str, Any]:
             f"Expected a folder with a config.json, got {path}. "
             "Give the folder that was downloaded from the hub."
         )
-    try:
-        if file.stat().st_size > LONGEST_CONFIG:
-            raise ValueError(f"{file.stat().st_size} bytes")
-        config = json.loads(file.read_text("utf-8"))
-    except ValueError as err:
-        raise ReadError(f"Expected JSON in {file}, got {err}. Download the folder again.") from err
+    content = first_bytes(file, LONGEST_CONFIG + 1)
+    config = read_json(content, str(file), most_bytes=LONGEST_CONFIG)
     return config if isinstance(config, dict) else {}
 
 

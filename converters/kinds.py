@@ -6,11 +6,12 @@ by their first field; folders by what is in them. Nothing is unpickled and no fr
 
 from __future__ import annotations
 
-import json
 import zipfile
 from pathlib import Path
 from typing import Literal
 
+from converters.doors.archives import check_archive
+from converters.doors.json_text import MOST_BYTES, first_bytes, read_json
 from converters.errors import ReadError
 
 Kind = Literal[
@@ -23,6 +24,7 @@ _FIRST_NUMBER, _FIRST_BYTES = (
     0x08,
     0x0A,
 )  # field 1 on the wire: a number in ONNX, a node in GraphDef
+_METADATA_BYTES = 1 << 16
 _TORCH = {"pt2": "pt2", "torchscript": "torchscript", "checkpoint": "state_dict"}
 
 
@@ -47,8 +49,7 @@ def kind_of(path: str | Path) -> Kind:
         )
     if path.name in ("saved_model.pb", "saved_model.pbtxt"):
         return "saved_model"
-    with path.open("rb") as file:
-        start = file.read(64)
+    start = first_bytes(path, 64)
     if start[4:8] == b"TFL3":
         return "tflite"
     if start.startswith(_HDF5):
@@ -69,7 +70,13 @@ def kind_of(path: str | Path) -> Kind:
 
 
 def _kind_of_folder(folder: Path) -> Kind:
-    inside = {entry.name for entry in folder.iterdir()}
+    try:
+        inside = {entry.name for entry in folder.iterdir()}
+    except OSError as err:
+        raise ReadError(
+            f"Expected a folder that can be read, got '{folder}': {err.strerror}. Check its "
+            "permissions."
+        ) from err
     if {"saved_model.pb", "saved_model.pbtxt"} & inside:
         return "saved_model"
     if "model.json" in inside:
@@ -96,26 +103,23 @@ def _kind_of_hdf5(path: Path) -> Kind:
 
 
 def _kind_of_zip(path: Path) -> Kind:
+    names = {member.filename for member in check_archive(path, f"'{path}'")}
+    if not {"config.json", "metadata.json"} <= names:
+        return _kind_of_torch(path)
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = set(archive.namelist())
-            if {"config.json", "metadata.json"} <= names:
-                with archive.open("metadata.json") as file:
-                    version = str(json.loads(file.read(1 << 16)).get("keras_version", ""))
-                return "keras2" if version.startswith(("0", "1", "2")) else "keras"
-    except (zipfile.BadZipFile, ValueError, AttributeError, OSError, RuntimeError) as err:
+        with zipfile.ZipFile(path) as archive, archive.open("metadata.json") as file:
+            said = read_json(file.read(_METADATA_BYTES), "metadata.json")
+    except Exception as err:  # each way of packing has errors of its own
         raise ReadError(
             f"Expected a .keras or torch file, got the broken archive '{path}' ({err}). Download "
             "or save it again."
         ) from err
-    return _kind_of_torch(path)
+    version = str(said.get("keras_version", "")) if isinstance(said, dict) else ""
+    return "keras2" if version.startswith(("0", "1", "2")) else "keras"
 
 
 def _kind_of_json(path: Path) -> Kind:
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except ValueError as err:
-        raise ReadError(f"Expected JSON, got '{path}': {err}. Download it again.") from err
+    content = read_json(first_bytes(path, MOST_BYTES + 1), f"'{path}'")
     if isinstance(content, dict) and "modelTopology" in content:
         return "tfjs"
     raise ReadError(

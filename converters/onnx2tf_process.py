@@ -24,6 +24,7 @@ from converters.exported import staged
 from converters.onnx_to_keras.read import read
 from converters.parity.comparison import open_pair, row
 from converters.parity.orders import guess, inverse, permuted
+from converters.parity.tf_runs import tflite_network
 
 if TYPE_CHECKING:
     import onnx
@@ -122,7 +123,8 @@ def _converted(
 def _agrees(model: onnx.ModelProto, written: Path) -> bool:
     """Whether each answer of the model is among those of the result, whose order may differ."""
     try:
-        pair = open_pair(model, written)
+        ours = tflite_network(written, trusted=True) if written.is_file() else written
+        pair = open_pair(model, ours)
         arrays, wanted = pair.inputs(pair.batches((2,))[0], seed=0)
         found = pair.model.run(pair.to_model(arrays))
     except (ConversionError, ValueError, RuntimeError):  # other shapes than the model's

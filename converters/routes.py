@@ -6,7 +6,7 @@ source ─ kind_of ─ reader ─▶ Keras model ─ writer ─▶ target, its k
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -73,6 +73,7 @@ TARGETS: tuple[Target, ...] = (
     Target("SavedModel", ("",), "keras_to_tf"),
     Target("LiteRT", (".tflite",), "keras_to_litert"),
 )
+_WITH_OPS = ("saved_model", "frozen_graph")  # programs of TensorFlow: operators by name
 _INFERENCE = ("keras_to_tf", "keras_to_litert")  # what onnx2tf can write too
 
 
@@ -102,6 +103,7 @@ def convert(
     example_input: object = None,
     opset: int | None = None,
     allow_mismatch: bool = False,
+    allow_ops: Collection[str] = (),
 ) -> Conversion:
     """What was written at `target`, from the network at `source`, with the import's report.
 
@@ -117,6 +119,8 @@ def convert(
         example_input: what a torch module takes, for a file that does not say it.
         opset: of an ONNX target; None: 17, or what the model needs.
         allow_mismatch: write a model that answers differently from its source all the same.
+        allow_ops: operators by name that may be in a TensorFlow graph although they reach files,
+            devices or other programs; they may run.
 
     Raises:
         ReadError: a source of an unknown kind, or a damaged one.
@@ -128,6 +132,11 @@ def convert(
     """
     kind, writer = kind_of(source), target_of(target).writer
     entry = _source(kind, source)
+    if allow_ops and kind not in _WITH_OPS:
+        raise ConversionError(
+            f"Expected allow_ops for a SavedModel or a TensorFlow graph, got it for '{source}', "
+            "which is none. Leave it out."
+        )
     for package in packages(kind, writer):
         with suppress(ImportError):  # told by the function that needs it
             import_module(package)
@@ -139,6 +148,7 @@ def convert(
             example_input=example_input,
             input_shapes=input_shapes,
             allow_mismatch=allow_mismatch,
+            allow_ops=tuple(allow_ops),
         )
     except (UnsupportedError, NodeError) as err:
         if kind != "onnx" or writer not in _INFERENCE:
@@ -193,12 +203,9 @@ def _read(reader: str, path: Path, **options: object) -> keras.Model:
 
     given = {name: value for name, value in options.items() if value}
     if reader == "load_model":
-        import keras
+        from converters.doors.keras_file import open_keras
 
-        try:
-            return keras.models.load_model(path, compile=False, safe_mode=True)
-        except Exception as err:  # Keras raises a dozen kinds for a file it cannot open
-            raise _unopened(path, err) from err
+        return open_keras(path)
     unused = {"architecture", "example_input"} & given.keys()
     if unused and reader != "torch_to_keras":
         raise ConversionError(
@@ -209,14 +216,6 @@ def _read(reader: str, path: Path, **options: object) -> keras.Model:
         given.pop("input_shapes", None)
         return import_module("converters.hub").hub_to_keras(path, **given)
     return getattr(converters, reader)(path, **given)
-
-
-def _unopened(path: Path, err: Exception) -> ConversionError:
-    reason = (str(err).strip() or type(err).__name__).splitlines()[0][:200]
-    return ConversionError(
-        f"Expected a Keras 3 model, got '{path}', which does not open ({reason}). If it needs a "
-        "class of its author's, load it in Python with that imported, and use keras_to_…."
-    )
 
 
 def _write(model: keras.Model, writer: str, target: Path, opset: int | None) -> Path:

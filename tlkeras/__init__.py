@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tlkeras.tasks.trusting.check import check
     from tlkeras.tasks.trusting.compare import compare
     from tlkeras.tasks.trusting.doctor import doctor
+    from tlkeras.tasks.trusting.verify import verify
     from tlkeras.training.freeze import freeze, unfreeze
     from tlkeras.training.recipe import Recipe
 
@@ -35,6 +36,7 @@ _HOMES = {
     "learning_curve": "tlkeras.tasks.choosing.learning_curve",
     "rank": "tlkeras.tasks.choosing.rank",
     "unfreeze": "tlkeras.training.freeze",
+    "verify": "tlkeras.tasks.trusting.verify",
 }
 
 __all__ = [
@@ -51,6 +53,7 @@ __all__ = [
     "learning_curve",
     "rank",
     "unfreeze",
+    "verify",
 ]
 
 

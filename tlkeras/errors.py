@@ -7,7 +7,8 @@
     │   └── WeightsError        weights unreachable or not fitting
     ├── RecipeError             a knob out of its range            (also a ValueError)
     ├── TrainingError           training that could not go on
-    │   └── FreezeError         what was frozen moved, or what should train did not
+    │   ├── FreezeError         what was frozen moved, or what should train did not
+    │   └── DivergedError       the loss became NaN or infinite
     ├── NotFittedError          predict before fit
     ├── BundleError             a run folder that cannot be written or read
     ├── ExportError             an artefact that could not be written
@@ -56,6 +57,10 @@ class TrainingError(TlkerasError):
 
 class FreezeError(TrainingError):
     """Frozen weights moved, or weights that should train did not."""
+
+
+class DivergedError(TrainingError):
+    """The loss became NaN or infinite before anything was worth keeping."""
 
 
 class NotFittedError(TlkerasError):

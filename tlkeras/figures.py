@@ -3,10 +3,10 @@
 Imported only where something is drawn, since matplotlib is an extra; every room may.
 """
 
-import os
 from io import BytesIO
 from pathlib import Path
 
+from tlkeras.disk import write_bytes
 from tlkeras.errors import ExportError, MissingExtraError
 
 try:
@@ -61,14 +61,12 @@ def write(figure: Figure, path: str | Path) -> Path:
         )
     buffer = BytesIO()
     figure.savefig(buffer, format=target.suffix[1:].lower(), dpi=150)
-    fresh = target.with_name(f".{target.name}.writing")
     try:
-        fresh.write_bytes(buffer.getvalue())
-        os.replace(fresh, target)
+        if not target.parent.is_dir():
+            raise NotADirectoryError(f"there is no folder {str(target.parent)!r}")
+        return write_bytes(target, buffer.getvalue())
     except OSError as error:
-        fresh.unlink(missing_ok=True)
         raise ExportError(
             f"A figure is written to {target}. Received: {error}. Name a folder that exists and "
             "can be written."
         ) from error
-    return target

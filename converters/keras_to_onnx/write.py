@@ -83,7 +83,7 @@ def keras_to_onnx(
         )
         if not newer[2]:
             proto, parameters, unwritten = newer
-    with staged(path) as fresh:
+    with staged(path, 4 * int(model.count_params())) as fresh:
         if unwritten:
             told = _told(unwritten)
             if not fallback:

@@ -1,12 +1,11 @@
 """The door to PyTorch: the suffix says what is written."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from converters.errors import ArchitectureNeededError, ConversionError, MissingExtraError
+from converters.exported import staged
 
 if TYPE_CHECKING:
     import keras
@@ -107,10 +106,8 @@ def _save(state: "dict[str, torch.Tensor]", path: Path) -> None:
 
 def _whole(target: Path, write: Callable[[Path], None]) -> Path:
     """What `write` makes, moved to its place once it is complete."""
-    with TemporaryDirectory(dir=target.parent, prefix=".writing_") as folder:
-        fresh = Path(folder, target.name)
+    with staged(target) as fresh:
         write(fresh)
         if not fresh.is_file():
             raise ConversionError(f"Expected {target.name} to be written, got nothing. Try again.")
-        os.replace(fresh, target)
     return target

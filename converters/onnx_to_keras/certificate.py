@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
+from converters.doors.json_text import MOST_DEPTH, depth
 from converters.report import ImportReport, LayerRow, WeightRow
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ def _own(key: str) -> bool:
 
 
 def _literal(text: str) -> object:
+    if depth(text.encode("utf-8", "surrogatepass")) > MOST_DEPTH:
+        return None
     for read in (json.loads, ast.literal_eval):
         try:
             return read(text)

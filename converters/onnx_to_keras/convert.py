@@ -162,6 +162,13 @@ def assemble(
         return build.run(name or proto.graph.name), laid_out, build
     except ConversionError:
         raise
+    except RecursionError as err:
+        raise UnsupportedError(
+            "Expected a network that Keras can build, got one whose "
+            f"{len(proto.graph.node):,} nodes follow one another deeper than Python's stack: "
+            "Keras walks its layers by recursion. "
+            "Export a part of the network."
+        ) from err
     except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as err:
         raise ConversionError(
             f"Expected a graph whose nodes fit together, got one that does not: "

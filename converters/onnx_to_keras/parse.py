@@ -5,7 +5,6 @@ initializers, Constant nodes ─▶ constants     inputs ─▶ values, with a b
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -13,7 +12,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from converters.errors import ConversionError
+from converters.doors.json_text import read_json
+from converters.errors import ConversionError, ReadError
 from converters.onnx_to_keras.graph import PROBES, Graph, Node, Value
 from converters.onnx_to_keras.names import module_scope
 from converters.onnx_to_keras.registry import Constant
@@ -168,8 +168,8 @@ def _initializers(
 def _names(metadata: Mapping[str, str], kind: str) -> set[str] | None:
     """Names that an exporter of ours left in the file; None where it left none."""
     try:
-        names = json.loads(metadata.get(f"converters.{kind}", "null"))
-    except (ValueError, RecursionError):
+        names = read_json(metadata.get(f"converters.{kind}", "null"), "the metadata")
+    except ReadError:
         return None
     return {str(name) for name in names} if isinstance(names, list) else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +76,7 @@ def compare(
     batch_sizes: Sequence[int] = (2, 3),
     seed: int = 0,
     bisect: bool = False,
+    allow_ops: Collection[str] = (),
 ) -> Parity:
     """How far the answers of a source and a model are apart, on the same inputs.
 
@@ -90,6 +91,8 @@ def compare(
         seed: decides the random inputs.
         bisect: on a difference, look for the first node at which it begins. Needs an ONNX
             source and a model that was imported from it in this process.
+        allow_ops: operators of a SavedModel, by name, that are run although they reach files,
+            devices or other programs.
 
     Raises:
         ConversionError: one of the two cannot be run, or they have other inputs or outputs.
@@ -99,7 +102,13 @@ def compare(
         parity = converters.compare("resnet50.onnx", model)
         assert parity.passed, parity
     """
-    pair = open_pair(source, model)
+    from converters.parity.onnx_runs import check_values
+
+    check_values(source)
+    check_values(model)
+    pair = open_pair(
+        open_network(source, allow_ops), open_network(model, allow_ops), _report_of(model)
+    )
     rows: list[OutputParity] = []
     given = None if inputs is None else _given(inputs, pair.source)
     for batch in pair.batches(batch_sizes) if given is None else (0,):

@@ -5,7 +5,7 @@ ONNX file or model ─ torch module ─ .tflite ─ SavedModel ─ Keras model �
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,8 +43,12 @@ class Network:
         return sizes.pop() if len(sizes) == 1 else None
 
 
-def open_network(source: object) -> Network:
+def open_network(source: object, allow_ops: Collection[str] = ()) -> Network:
     """The network behind a path, bytes, module, model or function.
+
+    Args:
+        source: any of these.
+        allow_ops: operators of a SavedModel that the user insists on although they reach files.
 
     Raises:
         ReadError: a file of a kind that cannot be run here.
@@ -53,7 +57,7 @@ def open_network(source: object) -> Network:
     if isinstance(source, Network):
         return source
     if isinstance(source, (str, Path)):
-        return _from_path(Path(source))
+        return _from_path(Path(source), allow_ops)
     known: Any = source  # told by its class's name, so that no framework is imported for it
     if isinstance(source, bytes) or type(source).__name__ == "ModelProto":
         from converters.parity.onnx_runs import onnx_network
@@ -71,16 +75,18 @@ def open_network(source: object) -> Network:
     )
 
 
-def _from_path(path: Path) -> Network:
+def _from_path(path: Path, allow_ops: Collection[str]) -> Network:
     suffix = path.suffix.lower()
     if path.is_dir() or suffix == ".tflite":
         from converters.parity.tf_runs import saved_model_network, tflite_network
 
-        return saved_model_network(path) if path.is_dir() else tflite_network(path)
+        if path.is_dir():
+            return saved_model_network(path, allow_ops)
+        return tflite_network(path)
     if suffix in (".keras", ".h5"):
-        import keras
+        from converters.doors.keras_file import open_keras
 
-        return keras_network(keras.models.load_model(path, compile=False, safe_mode=True))
+        return keras_network(open_keras(path))
     if suffix in (".onnx", ".ort", ""):
         from converters.parity.onnx_runs import onnx_network
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from converters.errors import ConversionError
+from converters.errors import ConversionError, TooLargeError
 from converters.onnx_to_keras.read import read
 from converters.parity.float32 import in_float32
 from converters.parity.inputs import InputSpec, onnx_inputs
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _Run = Callable[[Arrays], list[np.ndarray]]
 
+_LOG = logging.getLogger(__name__)
 _THREADS = 2
 _ONLY_ERRORS = 4  # ONNX Runtime writes warnings straight to the terminal
 _LACKING = ("NOT_IMPLEMENTED", "is not a registered function", "No Op registered", "opset")
@@ -55,6 +57,30 @@ def onnx_network(
         del model
         label, run = _runner(path, [*names, *more], specs)
     return Network(label, run, specs, (*names, *more))
+
+
+def check_values(source: object) -> None:
+    """Nothing for what is no ONNX, and for ONNX whose values are no larger than a network's.
+
+    A runtime makes what a file asks for, however much that is.
+
+    Raises:
+        TooLargeError: a value of more numbers than that.
+        ReadError: not an ONNX model, or not a safe one.
+    """
+    from converters.onnx_to_keras.fold import fold
+    from converters.onnx_to_keras.parse import parse
+
+    named = isinstance(source, (str, Path)) and Path(source).suffix.lower() == ".onnx"
+    if not (named or isinstance(source, bytes) or type(source).__name__ == "ModelProto"):
+        return
+    model = read(source)  # type: ignore[arg-type]
+    try:
+        fold(parse(model, None))
+    except TooLargeError:
+        raise
+    except Exception as err:  # what does not fit together is told by the runtime
+        _LOG.debug("%s", err)
 
 
 def onnx_runtime(file: Path, *, threads: int = 0, optimised: bool = True) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from converters.errors import ConversionError
+from converters.exported.staging import staged
 from converters.parity.onnx_runs import onnx_network
 from converters.parity.result import Divergence, Operator
 
@@ -57,9 +58,10 @@ def write_operator(divergence: Divergence | None, path: str | Path) -> Path:
             "not look for it or found none. Use converters.compare(…, bisect=True)."
         )
     operator, target = divergence.operator, Path(path)
-    target.write_bytes(operator.model.SerializeToString())
     arrays = {f"inputs/{name}": value for name, value in operator.inputs.items()}
     arrays |= {f"outputs/{name}": value for name, value in operator.outputs.items()}
-    with target.with_suffix(".npz").open("wb") as file:
-        np.savez(file, **arrays)
+    with staged(target) as fresh:
+        fresh.write_bytes(operator.model.SerializeToString())
+        with fresh.with_suffix(".npz").open("wb") as file:
+            np.savez(file, **arrays)
     return target

@@ -138,6 +138,11 @@ class Parity:
         first = [f"first divergence: {self.first_divergence}"] if self.first_divergence else []
         return "\n".join([head, *parity_table(self), *first])
 
+    def _repr_html_(self) -> str:
+        from converters.report.page import parity_fragment
+
+        return parity_fragment(self)
+
 
 def relative(difference: float, reference: float) -> float:
     """`difference / reference`, 0 for 0 / 0.

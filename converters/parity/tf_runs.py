@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,11 +18,20 @@ if TYPE_CHECKING:
 _SIGNATURES = ("serving_default", "serve", "serving")
 
 
-def tflite_network(path: Path) -> Network:
-    """A `.tflite` file run by its interpreter; quantised inputs and outputs as real numbers."""
+def tflite_network(path: Path, *, trusted: bool = False) -> Network:
+    """A `.tflite` file run by its interpreter; quantised inputs and outputs as real numbers.
+
+    A file from elsewhere is read and checked first; one that was made here need not be, and may
+    have several graphs.
+    """
+    from converters.tf_to_keras.tflite.read import read_bytes, read_network
+
+    content = read_bytes(path)
+    if not trusted:
+        read_network(content, path.name)  # what is damaged would crash the interpreter
     interpreter_class, label = _interpreter()
     try:
-        interpreter = interpreter_class(model_content=path.read_bytes())
+        interpreter = interpreter_class(model_content=content)
     except (OSError, ValueError, RuntimeError) as err:
         raise ReadError(f"Expected a .tflite file, got '{path}': {err}. Check the path.") from err
     inputs = interpreter.get_input_details()
@@ -87,12 +97,12 @@ def _real(array: np.ndarray, detail: dict) -> np.ndarray:
     return (array.astype(np.float32) - zero) * np.float32(scale) if scale else array
 
 
-def saved_model_network(folder: Path) -> Network:
+def saved_model_network(folder: Path, allow_ops: Collection[str] = ()) -> Network:
     """A SavedModel's serving signature, of a graph that was checked for what reaches files."""
     tensorflow = _tensorflow("Running a SavedModel")
     from converters.tf_to_keras.graphs.source.read import read_saved_model
 
-    read_saved_model(folder)  # its graph is a program, and is run below
+    read_saved_model(folder, allow_ops)  # its graph is a program, and is run below
     try:
         loaded = tensorflow.saved_model.load(str(folder))
     except (OSError, ValueError, RuntimeError) as err:

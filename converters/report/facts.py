@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from converters.errors import ReadError
+from converters.exported.staging import staged
 from converters.parity.result import Divergence, OutputParity, Parity
 from converters.report.page import to_fragment, to_page
 from converters.report.text import to_text
@@ -161,14 +161,9 @@ def _plain(value: object) -> object:
 
 
 def _write(path: str | Path, text: str) -> Path:
-    target = Path(path)
-    fresh = target.with_name(f".{target.name}.writing")
-    try:
+    with staged(path) as fresh:
         fresh.write_text(text, "utf-8")
-        os.replace(fresh, target)
-    finally:
-        fresh.unlink(missing_ok=True)
-    return target
+    return Path(path)
 
 
 def _from_dict(content: dict[str, Any]) -> ImportReport:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from converters.report.text import facts, headline, verdict
 
 if TYPE_CHECKING:
+    from converters.parity.result import Parity
     from converters.report.facts import ImportReport
 
 # Even a hostile layer name could not call out.
@@ -64,7 +65,7 @@ def to_fragment(report: ImportReport) -> str:
     parts = [
         f'<h1 class="{colour}">{escape(headline(report))}</h1>',
         f"<section><table>{known}</table></section>",
-        _parity(report),
+        _parity(report.parity) if report.parity else "",
         _list("No gradient reaches", report.without_gradient or ()),
         _list("Notes", report.warnings),
         _folded(
@@ -81,16 +82,28 @@ def to_fragment(report: ImportReport) -> str:
     return f'<div class="cvt"><style>{_CSS}</style>{"".join(parts)}</div>'
 
 
-def _parity(report: ImportReport) -> str:
-    if report.parity is None:
-        return ""
+def parity_fragment(parity: Parity) -> str:
+    """One `<div>` with its own style: what was compared, how far it is apart, and the table."""
+    colour = "good" if parity.passed else "bad"
+    head = f"{'Agrees with' if parity.passed else 'DIFFERS from'} {parity.reference}"
+    told = (
+        f"max abs {parity.max_abs:.2g}, max rel {parity.max_rel:.2g} "
+        f"(tolerance {parity.tolerance:g})"
+    )
+    return (
+        f'<div class="cvt"><style>{_CSS}</style><h1 class="{colour}">{escape(head)}</h1>'
+        f"<p>{escape(told)}</p>{_parity(parity)}</div>"
+    )
+
+
+def _parity(parity: Parity) -> str:
     rows = "".join(
         f"<tr><td>{escape(o.name)}</td><td>{_shape(o.shape)}</td><td>{o.max_abs:.2g}</td>"
         f"<td>{o.max_rel:.2g}</td><td>sample {o.worst_input}</td>"
         f'<td class="{"good" if o.passed else "bad"}">{verdict(o.passed, o.varies)}</td></tr>'
-        for o in report.parity.outputs
+        for o in parity.outputs
     )
-    first = report.parity.first_divergence
+    first = parity.first_divergence
     note = f'<p class="bad">First divergence: {escape(str(first))}</p>' if first else ""
     return (
         "<section><h2>Agreement</h2><table><tr><th>output</th><th>shape</th><th>max abs</th>"

@@ -115,10 +115,8 @@ def _keras_file(
             "belong to: tf_to_keras(path, architecture=model)."
         )
     if version.startswith("3") and architecture is None:
-        import keras
+        from converters.doors.keras_file import open_keras
 
-        with keras2.one_message(path.name):
-            model = keras.saving.load_model(path, compile=False, safe_mode=True)
-        return model
+        return open_keras(path)
     model, found = keras2.load(path, architecture=architecture, name=name)
     return recorded(model, found, path, f"Keras {version}")

@@ -32,8 +32,8 @@ def open_h5(source: Source, label: str) -> Iterator[h5py.File]:
         file = h5py.File(source, "r")
     except (OSError, ValueError, RuntimeError) as err:
         raise ReadError(
-            f"Expected a whole HDF5 file, got {label} ({size} bytes), which HDF5 cannot open: "
-            f"{err}. Download or save the file again."
+            f"Expected a whole HDF5 file, got {label} ({size} bytes), which cannot be read "
+            f"({err}). It is cut short or something else: download or save it again."
         ) from err
     with file:
         try:

@@ -1,6 +1,5 @@
 """Keras 2 files → config and weights: whole-model HDF5, zip archives, and HDF5 of weights alone."""
 
-import json
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -13,10 +12,11 @@ from typing import Any
 import h5py
 import numpy as np
 
+from converters.doors import json_text
+from converters.doors.archives import check_archive
 from converters.errors import ReadError
 from converters.tf_to_keras import h5
 
-MAX_JSON_BYTES = 64 << 20
 MAX_EXPANSION = 200
 FREE_BYTES = 1 << 24
 ZIP_WEIGHTS = "model.weights.h5"
@@ -52,17 +52,7 @@ class KerasFile:
 
 def read_json(data: bytes | str, label: str) -> dict[str, Any]:
     """A JSON object; raises ReadError for anything else, or for one of absurd size or depth."""
-    if len(data) > MAX_JSON_BYTES:
-        raise ReadError(
-            f"Expected at most {MAX_JSON_BYTES} bytes of JSON in {label}, got {len(data)}. "
-            "The file is damaged or made to exhaust memory."
-        )
-    try:
-        found = json.loads(data)
-    except (ValueError, RecursionError) as err:
-        raise ReadError(
-            f"Expected JSON in {label}, got something else: {err}. Save the network again."
-        ) from err
+    found = json_text.read_json(data, label)
     if not isinstance(found, dict):
         raise ReadError(
             f"Expected a JSON object in {label}, got {type(found).__name__}. Give a Keras file."
@@ -126,6 +116,7 @@ def version(path: Path, *, zipped: bool) -> str:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    check_archive(path, path.name)
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive

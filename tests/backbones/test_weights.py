@@ -115,3 +115,20 @@ def test_whole_model_is_to_be_given_as_the_backbone(tmp_path: Path):
     (tmp_path / "model.keras").write_bytes(b"PK")
     with pytest.raises(WeightsError, match="as the backbone"):
         build(find("MobileNet-0.25@64"), tmp_path / "model.keras")
+
+
+def test_tampered_file_in_keras_cache_is_not_used(monkeypatch, tmp_path):
+    file = tmp_path / "models" / "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    file.parent.mkdir()
+    file.write_bytes(b"not what was published")
+    asked = []
+
+    def unreachable(url: str, *_: object, **__: object) -> None:
+        asked.append(url)
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(tmp_path))
+    monkeypatch.setattr("keras.src.utils.file_utils.urlretrieve", unreachable)
+    with pytest.raises(WeightsError, match="ImageNet weights of VGG16 could not be downloaded"):
+        build(find("VGG16"), "imagenet")
+    assert len(asked) == 1  # its hash was wrong, so the real file was wanted

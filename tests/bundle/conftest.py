@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tlkeras.bundle.bundle import Bundle
+from tlkeras.bundle.outputs import Outputs
 from tlkeras.heads.unknown import UnknownScore
 from tlkeras.tasks.network.forms import Tuned
 
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
 
 SCORE = UnknownScore(
     np.random.default_rng(3).normal(size=(5, 4)).astype("float32"), 1.5, false_alarms=0.05, rows=40
+)
+OUTPUTS = Outputs(
+    ("a\udc80.jpg", "b.png"),
+    ("0" * 64, "1" * 64),
+    np.random.default_rng(5).dirichlet(np.ones(4), 2).astype("float32"),
+    1e-4,
 )
 CLASSES = ("zebra | <b>", "äpple", " 猫 ", "#4")
 
@@ -81,4 +88,5 @@ def make_bundle(model: "keras.Model") -> Bundle:
             for n, (name, part) in enumerate(zip(CLASSES, parts, strict=True))
         ],
         versions={"python": "3.11.7", "keras": "3.15.1"},
+        outputs=OUTPUTS,
     )

@@ -10,7 +10,7 @@ import pytest
 from keras import layers
 
 from tlkeras.bundle.bundle import Bundle
-from tlkeras.bundle.portable import check_portable, foreign_objects
+from tlkeras.bundle.portable import check_portable
 from tlkeras.bundle.read import load
 from tlkeras.bundle.write import save
 from tlkeras.errors import BundleError
@@ -41,7 +41,7 @@ def test_a_saved_run_has_nothing_from_outside_keras(bundle: Bundle, tmp_path: Pa
         text = archive.read("config.json").decode()
     assert "tlkeras" not in text
     assert "ambda" not in text
-    assert foreign_objects(path) == []
+    check_portable(path)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_what_keras_brings_is_portable(layer: layers.Layer, tmp_path: Path) -> N
 def test_what_others_cannot_open_is_refused_by_name(
     bundle_of: Callable[[keras.Model], Bundle], tmp_path: Path, layer: layers.Layer, named: str
 ) -> None:
-    with pytest.raises(BundleError, match=f"Received: {named} in model.keras"):
+    with pytest.raises(BundleError, match=f"got {named}"):
         save(bundle_of(model_of([layer])), tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 
@@ -102,5 +102,5 @@ def test_code_that_was_put_into_a_run_is_refused_before_keras_sees_it(
 def test_what_is_no_model_file_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "model.keras"
     path.write_bytes(content)
-    with pytest.raises(BundleError, match="Keras 3 model file"):
+    with pytest.raises(BundleError, match=r"Keras 3 model file.*Received: model\.keras"):
         check_portable(path)

@@ -3,13 +3,17 @@
 import os
 import resource
 import shutil
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import keras
 import pytest
 
+from tlkeras import disk
 from tlkeras.bundle import atomic
-from tlkeras.bundle.atomic import fresh_folder, write_bytes
+from tlkeras.bundle.atomic import fresh_folder, heal, write_bytes
 from tlkeras.bundle.bundle import Bundle
 from tlkeras.bundle.read import load
 from tlkeras.bundle.write import save
@@ -168,3 +172,111 @@ def test_write_bytes_leaves_the_old_file_when_it_fails(
     with pytest.raises(OSError, match="no"):
         write_bytes(path, b"new")
     assert state(tmp_path) == {"deep/a.txt": b"old"}
+
+
+def replaced_by(process: int, target: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The name under which that process would have put the target aside."""
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: process)
+        return disk.unused(target, "previous")
+
+
+def dead_process() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_killed_between_two_renames_the_run_is_back_when_it_is_read(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = save(bundle, tmp_path / "run")
+    (folder / "report.html").write_text("mine")
+    os.rename(folder, replaced_by(dead_process(), folder, monkeypatch))
+    load(folder)
+    assert (folder / "report.html").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_killed_after_the_swap_nothing_of_somebody_else_is_lost(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = save(bundle, tmp_path / "run")
+    (folder / "report.html").write_text("mine")
+    os.rename(folder, replaced_by(dead_process(), folder, monkeypatch))
+    aside = next(tmp_path.iterdir())
+    (tmp_path / "fresh").mkdir()
+    shutil.copytree(aside, folder)
+    (folder / "report.html").unlink()
+    save(bundle, folder)
+    assert (folder / "report.html").read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fresh", "run"]
+
+
+def test_what_a_living_process_has_put_aside_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aside = replaced_by(os.getpid(), tmp_path / "run", monkeypatch)
+    aside.mkdir()
+    heal(tmp_path / "run", kept=lambda old: [])
+    assert aside.exists()
+
+
+def test_another_folder_is_not_healed_with_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aside = replaced_by(dead_process(), tmp_path / "run", monkeypatch)
+    aside.mkdir()
+    with fresh_folder(tmp_path / "run2", kept=lambda old: []) as fresh:
+        (fresh / "a").write_text("new")
+    assert aside.exists()
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("in_one_step", [True, False])
+def test_a_folder_is_replaced_with_and_without_a_swap_in_one_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_one_step: bool
+) -> None:
+    if not in_one_step:
+        monkeypatch.setattr(atomic, "_exchange", lambda one, other: False)
+    target = tmp_path / "run"
+    target.mkdir()
+    (target / "a").write_text("old")
+    (target / "mine").write_text("mine")
+    with fresh_folder(target, kept=lambda old: ["mine"]) as fresh:
+        (fresh / "a").write_text("new")
+    assert state(tmp_path) == {"run/a": b"new", "run/mine": b"mine"}
+
+
+def test_second_of_two_writers_of_a_new_folder_replaces_the_first(tmp_path: Path) -> None:
+    target = tmp_path / "run"
+    with fresh_folder(target, kept=lambda old: []) as one:
+        (one / "a").write_text("one")
+        with fresh_folder(target, kept=lambda old: []) as two:
+            (two / "a").write_text("two")
+    assert state(tmp_path) == {"run/a": b"one"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems rename in two steps")
+def test_reader_finds_a_folder_at_any_moment_while_it_is_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "run"
+    target.mkdir()
+    (target / "a").write_text("0")
+    stop = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            with fresh_folder(target, kept=lambda old: []) as fresh:
+                (fresh / "a").write_text(str(number))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        missing = sum(not (target / "a").exists() for _ in range(20_000))
+    finally:
+        stop.set()
+        writer.join()
+    assert int((target / "a").read_text()) > 0
+    assert missing == 0

@@ -238,12 +238,14 @@ def test_onnx_file_has_the_unknown_score_beside_the_probabilities(
 ) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     session = onnxruntime.InferenceSession(str(run / "model.onnx"))
-    assert [output.name for output in session.get_outputs()][1] == "unknown_score"
+    names = [output.name for output in session.get_outputs()]
+    assert names[1:] == ["unknown_score", "embedding"]
     pixels = np.random.default_rng(1).uniform(0, 255, (3, 32, 32, 3)).astype("float32")
-    probabilities, scores = session.run(None, {session.get_inputs()[0].name: pixels})
+    probabilities, scores, found = session.run(names, {session.get_inputs()[0].name: pixels})
     np.testing.assert_allclose(probabilities, bundle.model(pixels), atol=1e-5)
     vectors = bundle.model.get_layer("embedding").output
     embedding = keras_model(bundle.model.inputs[0], vectors)(pixels).numpy()
+    np.testing.assert_allclose(found, embedding, atol=1e-4)
     far = 1.5 - (embedding / np.linalg.norm(embedding, axis=1)[:, None]) @ SCORE.kernel
     np.testing.assert_allclose(scores, far.min(axis=1), atol=1e-4)
     assert np.ptp(scores) > 1e-3

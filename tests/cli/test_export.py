@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tlkeras.cli import main
-from tlkeras.cli.export import Wanted, _place
+from tlkeras.cli.export import Wanted, _place, _told
 
 
 def tlkeras(
@@ -59,6 +59,22 @@ def test_saved_model_alone_takes_the_folder_itself() -> None:
     )
     assert _place("onnx", ("onnx",), run, Path("out")) == Path("out/flowers.onnx")
     assert _place("c", ("c",), run, None) == Path("exported/flowers/c")
+
+
+@pytest.mark.slow
+def test_folder_of_a_model_takes_the_next_version_and_says_which(
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture,
+    run_folder: Path,
+    tmp_path: Path,
+) -> None:
+    model = tmp_path / "serve" / "flowers"
+    (model / "1").mkdir(parents=True)
+    status, out, _ = tlkeras(monkeypatch, capfd, "export", run_folder, model)
+    assert status == 0
+    assert f"SavedModel: {model / '2'}\nHow to serve and ask it: {model / 'README.md'}\n" in out
+    assert _told("saved_model", model / "2")["readme"] == str(model / "README.md")
+    assert sorted(entry.name for entry in model.iterdir()) == ["1", "2", "README.md"]
 
 
 def test_formats_are_parted_by_commas_and_written_once() -> None:

@@ -1,6 +1,8 @@
 """The command line as a user meets it: words, JSON, exit status."""
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -153,3 +155,34 @@ def test_export_says_where_and_that_it_was_proven(
     told = json.loads(out)
     assert (Path(told["path"]) / "saved_model.pb").exists()
     assert told["parity"]["label_mismatches"] == 0
+
+
+@pytest.mark.parametrize(
+    ("number", "said", "status"),
+    [
+        (errno.ENOSPC, "no space is left in", 1),
+        (errno.EROFS, "is on a disk that is read-only", 1),
+        (errno.ENAMETOOLONG, "name another file or folder", 2),
+    ],
+)
+def test_disk_that_refuses_ends_a_command_in_words(
+    tlkeras: object,
+    flower_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    said: str,
+    status: int,
+) -> None:
+    page = tmp_path / "findings.html"
+    page.write_text("older")
+
+    def refuse(source: Path, target: Path) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "replace", refuse)
+    ended, _, err = tlkeras("check", flower_folder, "--html", page)
+    assert ended == status
+    assert said in err
+    assert "Traceback" not in err
+    assert page.read_text() == "older"

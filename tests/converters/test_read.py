@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from converters.errors import ReadError, UnsafeFileError
+from converters.errors import ReadError, UnsafeFileError, UnsupportedError
 from converters.onnx_to_keras.read import limits, read
+from converters.onnx_to_keras.read.wire import check_wire
 
 FLOAT = TensorProto.FLOAT
 _W = {"w": np.arange(3, dtype=np.float32)}
@@ -112,6 +114,34 @@ def test_external_data_outside_the_folder_is_unsafe(tmp_path: Path, location: st
     os.mkfifo(home / "pipe")
     with pytest.raises(UnsafeFileError):
         read(external(home, location))
+
+
+def test_hard_link_to_a_file_of_elsewhere_is_unsafe(tmp_path: Path) -> None:
+    (tmp_path / "secret.bin").write_bytes(bytes(12))
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "w.bin").hardlink_to(tmp_path / "secret.bin")
+    with pytest.raises(UnsafeFileError, match=r"2 names.*copy the file"):
+        read(external(home, "w.bin"))
+
+
+def test_network_deeper_than_any_is_refused_at_once() -> None:
+    names = ["x", *(f"v{number}" for number in range(6_000)), "y"]
+    nodes = [helper.make_node("Relu", [one], [after]) for one, after in pairwise(names)]
+    with pytest.raises(UnsupportedError, match="6,001"):
+        read(small(*nodes))
+
+
+def test_what_parsers_skip_does_not_hide_how_much_there_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "STRUCTURE_BYTES", 100)
+    monkeypatch.setattr(limits, "MESSAGES", 1000)
+    group = bytes([15 << 3 | 3, 15 << 3 | 4])  # its begin and its end
+    opsets = b"\x42\x00" * 2000
+    assert len(onnx.ModelProto.FromString(group + opsets).opset_import) == 2000
+    with pytest.raises(ReadError, match="fields"):
+        check_wire(group + opsets)
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,16 @@ def test_a_report_without_comparison_says_so() -> None:
     assert report._repr_html_().startswith("<div")
 
 
+def test_parity_in_a_notebook_has_its_verdict_and_its_table() -> None:
+    fine = Parity((GOOD,), 1e-5, "A & B")._repr_html_()
+    assert "Agrees with A &amp; B" in fine
+    assert "<td>3.8e-07</td>" in fine
+    bad = Parity((BAD,), 1e-5, "r", full(BAD).parity.first_divergence)._repr_html_()
+    assert "DIFFERS from r" in bad
+    assert "<script>" not in bad
+    assert "First divergence: Conv" in bad
+
+
 def test_passed_needs_agreement_and_gradients() -> None:
     assert not full(GOOD).passed
     assert ImportReport("a", "b", Parity((GOOD,), 1e-5, "r"), without_gradient=()).passed

@@ -502,3 +502,41 @@ def test_face_detector_agrees_with_its_onnx_twin(shared_data: Path, name: str, w
         assert np.abs(np.asarray(answer) - other).max() <= 1e-5 * np.abs(other).max()
     statistics = sum(v.name.startswith("moving_") for v in model.variables)
     assert statistics == 2 * sum("running_mean" in n for n in read_state_dict(weights))
+
+
+# --- archives and tensors that show one thing and hold another -----------------------------------
+
+
+def test_pickle_in_front_of_an_archive_is_not_opened(files: Path, tmp_path: Path) -> None:
+    """To torch such a file is the pickle, to Python the archive."""
+    path, trace = tmp_path / "a.pt", tmp_path / "was_run"
+    path.write_bytes(pickle.dumps(Payload(trace)) + (files / "weights.pth").read_bytes())
+    with pytest.raises(UnsafeFileError, match="plain pickle"):
+        torch_to_keras(path, architecture=Residual)
+    assert not trace.exists()
+
+
+def test_view_that_shows_more_than_is_stored_is_refused(tmp_path: Path) -> None:
+    torch.save({"w": torch.zeros(1).expand(2**18, 2**18)}, tmp_path / "a.pth")
+    with pytest.raises(UnsafeFileError, match=r"'w' \(262144, 262144\).*exhaust memory"):
+        torch_to_keras(tmp_path / "a.pth", architecture=Residual)
+    torch.save({"w": torch.zeros(3, 1).expand(3, 4)}, tmp_path / "small.pth")
+    assert read_state_dict(tmp_path / "small.pth")["w"].shape == (3, 4)
+
+
+def test_code_in_capitals_is_looked_through(files: Path, tmp_path: Path) -> None:
+    path = tmp_path / "evil.pt"
+    with zipfile.ZipFile(files / "script.pt") as old, zipfile.ZipFile(path, "w") as new:
+        for entry in old.infolist():
+            content = old.read(entry).replace(b"torch.relu(", b"torch.from_file(")
+            new.writestr(entry.filename.replace("/code/", "/Code/"), content)
+    with pytest.raises(ReadError):
+        torch_to_keras(path, PICTURE)
+
+
+def test_deep_header_of_safetensors_is_told(tmp_path: Path) -> None:
+    header = b'{"w":' + b"[" * 200_000
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(ReadError, match="safetensors"):
+        torch_to_keras(path, architecture=Residual)

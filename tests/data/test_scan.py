@@ -173,3 +173,29 @@ def test_long_scan_reports_how_far_it_is(paths, monkeypatch, caplog):
     with caplog.at_level(logging.INFO, logger="tlkeras.data.columns.each"):
         scan(paths, paths)
     assert "read 5 of 5 pictures" in caplog.messages
+
+
+def test_damaged_cache_file_begins_anew_and_is_used_the_next_time(paths, decoded, caplog):
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    file = cache_folder() / "scan.sqlite"
+    file.write_bytes(b"no database" * 1000)
+    file.with_name("scan.sqlite-journal").write_bytes(b"of the damaged one")
+    first = scan(paths, paths)
+    assert "is damaged" in caplog.text
+    decoded.clear()
+    assert [record.sha256 for record in scan(paths, paths)] == [one.sha256 for one in first]
+    assert decoded == []
+
+
+def test_wrong_bit_in_a_record_is_noticed(paths, decoded):
+    first = scan(paths, paths)
+    database = sqlite3.connect(cache_folder() / "scan.sqlite")
+    rows = database.execute("SELECT path, record FROM records").fetchall()
+    for path, record in rows:
+        damaged = bytes([record[0] ^ 4]) + record[1:]
+        database.execute("UPDATE records SET record = ? WHERE path = ?", (damaged, path))
+    database.commit()
+    database.close()
+    decoded.clear()
+    assert [record.sha256 for record in scan(paths, paths)] == [one.sha256 for one in first]
+    assert len(decoded) == 5

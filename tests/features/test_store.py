@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tlkeras.disk import leftovers, unused
 from tlkeras.features.store import FeatureStore, allowed_bytes, make_room
 from tlkeras.features.table import Table
 
@@ -171,7 +172,7 @@ def test_rows_are_kept_when_ctrl_c_comes_while_they_are_written(
     with pytest.raises(KeyboardInterrupt):
         work()
     assert found_in(tmp_path, 1)[0] == [True]
-    assert not list(tmp_path.glob("*/*.part"))
+    assert not list(leftovers(tmp_path / "net"))
 
 
 def test_many_small_chunks_become_few_with_the_same_rows(tmp_path: Path) -> None:
@@ -280,15 +281,21 @@ def test_files_of_earlier_versions_are_left_alone(
     assert found_in(tmp_path, 1)[0] == [True]
 
 
-def test_abandoned_unfinished_file_is_removed(tmp_path: Path) -> None:
+def test_unfinished_file_of_a_dead_process_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     keep(tmp_path, 1)
-    stale, fresh = tmp_path / "net" / "1-aa.part", tmp_path / "net" / "1-bb.part"
-    stale.write_bytes(b"")
-    fresh.write_bytes(b"")
-    os.utime(stale, (LONG_AGO, LONG_AGO))
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: process.pid)
+        stale = unused(tmp_path / "net" / "000002-aa")
+    ours = unused(tmp_path / "net" / "000003-bb")
+    for path in (stale, ours):
+        path.write_bytes(b"")
     keep(tmp_path, 2)
     assert not stale.exists()
-    assert fresh.exists()
+    assert ours.exists()
 
 
 def test_limit_is_read_from_the_environment(

@@ -1,12 +1,16 @@
+import errno
 import mmap
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
 
+from tlkeras import disk
+from tlkeras.errors import TlkerasError
 from tlkeras.features.table import Table, blocks, joined, release
 
 
@@ -80,6 +84,7 @@ def test_large_table_is_filled_and_read_without_being_in_memory(tmp_path: Path) 
     code = r"""
 import re
 from pathlib import Path
+from typing import IO
 import numpy as np
 from tlkeras.features.features import Features, Ids
 from tlkeras.features.table import Table
@@ -103,3 +108,33 @@ print(peak() - before)
         env={**os.environ, "TLKERAS_CACHE": str(tmp_path), "PYTHONPATH": os.getcwd()},
     )
     assert int(told.stdout) < 25_000
+
+
+def test_full_cache_folder_is_left_for_the_folder_of_temporary_files(
+    always_mapped: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_room, tried = disk.take_room, []
+
+    def full_at_first(file: IO[bytes], size: int) -> None:
+        tried.append(size)
+        if len(tried) == 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        take_room(file, size)
+
+    monkeypatch.setattr("tlkeras.features.table.take_room", full_at_first)
+    with Table(3, 2) as table:
+        table.write(np.array([1]), np.ones((1, 2), np.float32))
+        assert table.array().tolist() == [[0, 0], [1, 1], [0, 0]]
+    assert tried == [24, 24]
+
+
+def test_disk_without_room_is_told_before_the_work(
+    always_mapped: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(file: IO[bytes], size: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tlkeras.features.table.take_room", full)
+    with pytest.raises(TlkerasError, match=r"wait in a file.*no space is left in") as caught:
+        Table(3, 2)
+    assert disk.is_refusal(caught.value)

@@ -1,5 +1,7 @@
 """Heads of the user's own Keras layers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -70,6 +72,20 @@ def test_same_seed_gives_the_same_head(fitted: Fitted) -> None:
         fit(train, validation).probabilities(array(validation)),
         head.probabilities(array(validation)),
     )
+
+
+def test_layers_without_a_seed_draw_by_that_of_the_training() -> None:
+    import keras
+
+    train, validation = rows(60, 1), rows(20, 2)
+
+    def weights(seed: int) -> list[np.ndarray]:
+        own = [keras.layers.Dense(8, activation="relu"), keras.layers.Dropout(0.3)]
+        return fit_layers(own, train, validation, 3, replace(HOW, epochs=2, seed=seed)).weights()
+
+    for one, other in zip(weights(3), weights(3), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert any((a != b).any() for a, b in zip(weights(3), weights(4), strict=True))
 
 
 def test_own_layers_with_class_many_outputs_get_only_a_softmax() -> None:

@@ -5,7 +5,8 @@
 
     image ─ resize ─ (preprocessing) ─ the network's own layers ─ ✂ classifier ─ embedding
 
-Importing this module loads no TensorFlow. No other one of this room may import `converters`.
+Importing this module loads no TensorFlow. Beside it only foreign/doors and the readers of
+PyTorch's weights import `converters`.
 """
 
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tlkeras.backbones.foreign import frame, keras_file
+from tlkeras.backbones.foreign import doors, frame
 from tlkeras.backbones.foreign.metadata import Said, said
 from tlkeras.backbones.spec import Backbone, Given, Preprocessing, to_preprocessing
 from tlkeras.errors import BackboneError, MissingExtraError, WeightsError
@@ -28,6 +29,8 @@ _KERAS_FILES = (".keras", ".h5", ".hdf5")
 _TORCH_FILES = (".pt2", ".pt", ".pth", ".safetensors")
 _FOREIGN_FILES = (".onnx", *_TORCH_FILES, ".pb", ".tflite", ".json")
 _IN_FOLDERS = ("saved_model.pb", "model.json", "config.json")
+_KERAS_2 = ("keras2", "keras2_h5")
+_KERAS_KINDS = ("keras", "weights_h5", *_KERAS_2)
 _TORCH_KINDS = ("pt2", "torchscript", "state_dict", "safetensors", "hub")
 
 
@@ -134,16 +137,22 @@ def _stem(path: Path) -> str:
 
 
 def _open(path: Path) -> "keras.Model":
+    """The network at a path, told by its content; each kind has its own guarded door."""
+    import converters
+    from converters.kinds import kind_of
+
     _check_path(path)
-    if path.suffix.lower() not in _KERAS_FILES:
+    with _explained(path):
+        kind = kind_of(path)
+    if kind not in _KERAS_KINDS:
         return _convert(path)
     try:
-        return keras_file.open_keras(path)
-    except WeightsError:
+        return doors.open_keras(path)
+    except WeightsError as err:
         # Keras 3 refuses many files of Keras 2, among them all that have its DepthwiseConv2D.
-        if not _is_keras_2(path):
-            raise
-        return _convert(path)
+        if kind in _KERAS_2 and not isinstance(err.__cause__, converters.UnsafeFileError):
+            return _convert(path)
+        raise
 
 
 def _check_path(path: Path) -> None:
@@ -212,16 +221,6 @@ def _explained(path: Path) -> Iterator[None]:
             f"{err} For {path} that is done in Python: convert it with converters.torch_to_keras "
             "or tf_to_keras, and give the model."
         ) from err
-
-
-def _is_keras_2(path: Path) -> bool:
-    import converters
-    from converters.kinds import kind_of
-
-    try:
-        return kind_of(path) in ("keras2", "keras2_h5")
-    except converters.ConversionError:
-        return False
 
 
 def _report(source: "keras.Model") -> "ImportReport | None":

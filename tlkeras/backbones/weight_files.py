@@ -17,6 +17,7 @@ import keras
 import numpy as np
 
 from tlkeras.backbones.catalogue import backbones
+from tlkeras.backbones.foreign.doors import open_hdf5
 from tlkeras.backbones.graph import snake_case
 from tlkeras.errors import WeightsError
 
@@ -58,7 +59,7 @@ def load_file(model: keras.Model, path: Path, name: str) -> None:
         load_file(model, Path("mobilenet_2_5_224_tf_no_top.h5"), "MobileNet-0.25")
     """
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             _copy(file, model, path, name)
     except OSError as err:
         raise WeightsError(
@@ -93,7 +94,7 @@ def layer_names(path: Path) -> set[str]:
     def visit(_: str, node: h5py.Group | h5py.Dataset) -> None:
         names.add(str(node.attrs.get("name", "")))
 
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path) as file:
         if "layer_names" in file.attrs or "layer_names0" in file.attrs:
             return set(_names(file, "layer_names"))
         file.visititems(visit)

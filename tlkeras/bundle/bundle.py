@@ -4,6 +4,7 @@ bundle.json   what this folder is, the backbone, the head, and the hash of every
 model.keras   opens with keras.models.load_model, without tlkeras
 model.onnx    the same for ONNX Runtime, from pixels; where the network can be written so
 unknown.npy   from an embedding to the unknown score; see `UnknownScore`
+outputs.json  what a few pictures were answered, so that it can be asked again
 labels.txt    one class a line, in the order of the model's columns
 recipe.json   every knob             metrics.json  figures and decisions
 history.csv   one row an epoch       data.csv      path, sha256, label, part of each picture
@@ -11,9 +12,12 @@ versions.json what it was made with  README.md     the card, for people
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 from tlkeras.bundle.network import Network
+from tlkeras.bundle.outputs import FILE as OUTPUTS
+from tlkeras.bundle.outputs import Outputs
 from tlkeras.errors import BundleError
 
 if TYPE_CHECKING:
@@ -25,7 +29,7 @@ MODEL, LABELS, RECIPE, METRICS = "model.keras", "labels.txt", "recipe.json", "me
 HISTORY, DATA, VERSIONS, CARD = "history.csv", "data.csv", "versions.json", "README.md"
 FILES = (MODEL, LABELS, RECIPE, METRICS, HISTORY, DATA, VERSIONS, CARD)
 ONNX, UNKNOWN = "model.onnx", "unknown.npy"
-OPTIONAL = (ONNX, UNKNOWN)
+OPTIONAL = (ONNX, UNKNOWN, OUTPUTS)
 
 
 class ScalingFacts(TypedDict):
@@ -92,6 +96,7 @@ class Bundle:
         history: one row an epoch or a setting tried.
         manifest: path, sha256, label and part of every picture.
         versions: of Python and the packages.
+        outputs: what a few pictures were answered; None where none are at hand.
     """
 
     network: Network
@@ -104,6 +109,7 @@ class Bundle:
     history: list[dict[str, object]] = field(default_factory=list)
     manifest: list[dict[str, object]] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
+    outputs: Outputs | None = None
 
     def __post_init__(self) -> None:
         columns = self.network.classes
@@ -134,3 +140,8 @@ class Bundle:
 def _is_label(name: str) -> bool:
     """Whether the name comes back the same from a UTF-8 file with one name a line."""
     return name.splitlines() == [name] and name.encode("utf-8", "replace").decode() == name
+
+
+def not_ours(folder: Path) -> list[str]:
+    """Names of what somebody else has put into a run folder; it stays when a run is replaced."""
+    return [path.name for path in folder.iterdir() if path.name not in (*FILES, *OPTIONAL, INDEX)]

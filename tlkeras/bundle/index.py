@@ -1,12 +1,15 @@
 """bundle.json: what makes a folder a run folder, and the hash of every other file in it."""
 
 import hashlib
-import json
+import os
+import stat
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, cast
 
+from tlkeras.backbones.foreign.doors import read_json
 from tlkeras.bundle.bundle import FILES, FORMAT, FORMAT_VERSION, INDEX, BackboneFacts, HeadFacts
-from tlkeras.errors import BundleError
+from tlkeras.errors import BundleError, WeightsError
 
 
 class Index(TypedDict):
@@ -21,11 +24,17 @@ class Index(TypedDict):
     sha256: dict[str, str]
 
 
+_OF_BACKBONE: Mapping[str, type] = {
+    "name": str, "in_catalogue": bool, "weights": str, "size_px": int, "width": int,
+    "licence": str, "fine_tuned": bool, "fingerprint": str,
+}  # fmt: skip
+
+
 def is_run(folder: Path) -> bool:
     """Whether the folder says of itself that it is a run; other tools write bundle.json too."""
     try:
-        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        index = read_json(folder / INDEX)
+    except WeightsError:
         return False
     return isinstance(index, dict) and index.get("format") == FORMAT
 
@@ -34,9 +43,9 @@ def read_index(folder: Path) -> Index:
     """The folder's bundle.json, of a format that this release knows and with every entry."""
     path = folder / INDEX
     try:
-        index = json.loads(path.read_text(encoding="utf-8"))
+        index = cast(Index, read_json(path))
         found = index["format"], index["format_version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (WeightsError, KeyError, TypeError) as error:
         raise BundleError(
             f"A run folder has a {INDEX}, written by save(). Received: {folder} "
             f"({type(error).__name__}: {error}). "
@@ -60,10 +69,38 @@ def read_index(folder: Path) -> Index:
             f"{path} has all of {', '.join(Index.__annotations__)}, and a hash of each file. "
             f"Received: it without {', '.join(missing)}. Copy it again, or save the run again."
         )
+    _check_kinds(index, path)
     return index
 
 
 def sha256(path: Path) -> str:
-    """Hash of a file's bytes as 64 hexadecimal digits, without holding the file in memory."""
-    with path.open("rb") as file:
+    """Hash of a file's bytes as 64 hexadecimal digits, without holding the file in memory.
+
+    Raises:
+        OSError: it cannot be read, or is a pipe or device, which might never end.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with open(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(f"{path} is no regular file")
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_kinds(index: Index, path: Path) -> None:
+    """Raises BundleError for entries of another kind than `save` writes."""
+    backbone, head, names = index["backbone"], index["head"], index["class_names"]
+    right = {
+        "class_names": isinstance(names, list) and all(isinstance(name, str) for name in names),
+        "backbone": isinstance(backbone, Mapping)
+        and not [key for key, kind in _OF_BACKBONE.items() if type(backbone.get(key)) is not kind],
+        "head": isinstance(head, Mapping)
+        and isinstance(head.get("layers"), list)
+        and isinstance(head.get("chosen"), Mapping),
+        "sha256": all(isinstance(digest, str) for digest in index["sha256"].values()),
+    }
+    wrong = [name for name, is_right in right.items() if not is_right]
+    if wrong:
+        raise BundleError(
+            f"{path} is as save() wrote it. Received: other kinds of values in {', '.join(wrong)}. "
+            "Copy it again, or save the run again."
+        )

@@ -34,6 +34,10 @@ class Network(Protocol):
     def unknown(self) -> "UnknownScore | None":
         """What tells pictures unlike the training ones by their embeddings, where there is one."""
 
+    @property
+    def size_bytes(self) -> int:
+        """What its two files take, to say how much a full disk lacks; a little less or more."""
+
     def write_keras(self, path: Path) -> None:
         """Writes a .keras file that opens without tlkeras."""
 

@@ -2,14 +2,16 @@
 
 import csv
 import io
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from tlkeras.backbones.foreign.doors import check_objects, open_keras, read_json
+from tlkeras.backbones.spec import to_preprocessing
+from tlkeras.bundle.atomic import heal
 from tlkeras.bundle.bundle import (
     DATA,
     HISTORY,
@@ -19,21 +21,26 @@ from tlkeras.bundle.bundle import (
     MODEL,
     ONNX,
     OPTIONAL,
+    OUTPUTS,
     RECIPE,
     UNKNOWN,
     VERSIONS,
     Bundle,
+    not_ours,
 )
-from tlkeras.bundle.index import read_index, sha256
+from tlkeras.bundle.index import Index, read_index, sha256
 from tlkeras.bundle.network import check_classifier
-from tlkeras.bundle.portable import check_portable
+from tlkeras.bundle.outputs import from_told
+from tlkeras.bundle.portable import check_one_piece, check_portable
 from tlkeras.bundle.unknown import from_npy
-from tlkeras.errors import BundleError
+from tlkeras.disk import size_of
+from tlkeras.errors import BundleError, WeightsError
 from tlkeras.heads.unknown import UnknownScore
 
 if TYPE_CHECKING:
     import keras
 
+MOST_TEXT = 256 << 20  # bytes of a table; a million pictures take half of it
 CHECKED = (MODEL, LABELS, RECIPE, METRICS, HISTORY, DATA, VERSIONS)  # people may edit the card
 
 
@@ -49,13 +56,30 @@ def load(folder: str | Path) -> Bundle:
         load("runs/flowers").class_names
     """
     folder = Path(folder)
+    heal(folder, not_ours)
     index = read_index(folder)
     for name in (*CHECKED, *OPTIONAL):
         if name in index["sha256"]:
             _check(folder, name, index["sha256"][name])
     check_portable(folder / MODEL)
-    _check_names(folder, index["class_names"])
-    metrics = json.loads(_text(folder, METRICS))
+    if ONNX in index["sha256"]:
+        check_one_piece(folder / ONNX)
+    try:
+        _check_names(folder, index["class_names"])
+        check_objects(index["head"]["layers"], INDEX)
+        to_preprocessing(index["backbone"]["preprocessing"])
+        return _bundle(folder, index)
+    except (KeyError, TypeError, ValueError, AttributeError, csv.Error, WeightsError) as error:
+        raise BundleError(
+            f"The files of a run folder are as save() wrote them. Received: {folder}, of which one "
+            f"says something else ({type(error).__name__}: {str(error)[:300]}). Copy it again, or "
+            "save the run again."
+        ) from error
+
+
+def _bundle(folder: Path, index: Index) -> Bundle:
+    """The bundle, once every file was found to be the one that the index tells of."""
+    metrics = _mapping(folder, METRICS)
     told = metrics["validation"].pop("unknown", None)
     known = told is not None and UNKNOWN in index["sha256"]
     return Bundle(
@@ -65,16 +89,20 @@ def load(folder: str | Path) -> Bundle:
             index["backbone"]["fingerprint"],
             index["sha256"],
             from_npy((folder / UNKNOWN).read_bytes(), told) if known else None,
+            index["backbone"]["size_px"],
         ),
         class_names=tuple(index["class_names"]),
         backbone=index["backbone"],
         head=index["head"],
-        recipe=json.loads(_text(folder, RECIPE)),
-        validation=metrics.pop("validation"),
+        recipe=_mapping(folder, RECIPE),
+        validation=_decided(metrics.pop("validation")),
         metrics=metrics,
         history=[_numbers(row) for row in _rows(_text(folder, HISTORY))],
-        manifest=[dict(row) for row in _rows(_text(folder, DATA))],
-        versions=json.loads(_text(folder, VERSIONS)),
+        manifest=_manifest(folder, index["class_names"]),
+        versions=_mapping(folder, VERSIONS),
+        outputs=from_told(_mapping(folder, OUTPUTS), len(index["class_names"]))
+        if OUTPUTS in index["sha256"]
+        else None,
     )
 
 
@@ -88,6 +116,7 @@ class Stored:
         fingerprint: of its backbone.
         sha256: of the files that it may be read from, by name.
         unknown: its unknown score; None in a run of a release that had none.
+        size_px: side of the pictures that it is given; None: not known.
     """
 
     folder: Path
@@ -95,13 +124,14 @@ class Stored:
     fingerprint: str
     sha256: Mapping[str, str]
     unknown: UnknownScore | None = None
+    size_px: int | None = None
 
     @cached_property
     def model(self) -> "keras.Model":
         """The Keras model; loads TensorFlow."""
         # The folder may have been written anew since it was opened.
         _check(self.folder, MODEL, self.sha256[MODEL])
-        return _open(self.folder / MODEL, self.classes)
+        return _open(self.folder / MODEL, self.classes, self.size_px)
 
     @property
     def onnx(self) -> Path | None:
@@ -110,6 +140,11 @@ class Stored:
             return None
         _check(self.folder, ONNX, self.sha256[ONNX])
         return self.folder / ONNX
+
+    @property
+    def size_bytes(self) -> int:
+        """What its files take."""
+        return size_of(self.folder / MODEL) + size_of(self.folder / ONNX)
 
     def write_keras(self, path: Path) -> None:
         """Copies the .keras file."""
@@ -125,7 +160,18 @@ class Stored:
 
 
 def _check(folder: Path, name: str, expected: str) -> None:
+    if not (folder / name).resolve().is_relative_to(folder.resolve()):
+        raise BundleError(
+            f"A run folder has its files in itself. Received: {folder / name}, a link to "
+            f"{(folder / name).resolve()}. Copy the file into the folder in its place."
+        )
     try:
+        size = (folder / name).stat().st_size
+        if name not in (MODEL, ONNX) and size > MOST_TEXT:
+            raise BundleError(
+                f"A table of a run folder has at most {MOST_TEXT:,} bytes. Received: "
+                f"{folder / name} with {size:,}. Copy it again, or save the run again."
+            )
         found = sha256(folder / name)
     except OSError as error:
         raise BundleError(
@@ -150,21 +196,49 @@ def _check_names(folder: Path, class_names: list[str]) -> None:
         )
 
 
+def _mapping(folder: Path, name: str) -> dict[str, Any]:
+    """The object in a JSON file."""
+    found = read_json(folder / name)
+    if not isinstance(found, dict):
+        raise TypeError(f"{name} holds no object")
+    return found
+
+
+def _decided(told: Any) -> Any:
+    """What the validation part led to, with the entries that everybody reads."""
+    if not isinstance(told["decisions"], list):
+        raise TypeError("the decisions are no list")
+    return told | {"accuracy": float(told["accuracy"]), "loss": float(told["loss"])}
+
+
+def _manifest(folder: Path, class_names: list[str]) -> list[dict[str, object]]:
+    rows = _rows(_text(folder, DATA))
+    unknown = {row["label"] for row in rows} - set(class_names)
+    missing = {"path", "sha256", "part"} - (rows[0].keys() if rows else {"path", "sha256", "part"})
+    if unknown or missing:
+        raise ValueError(f"{DATA} has other columns or classes: {sorted(unknown | missing)[:5]}")
+    return [dict(row) for row in rows]
+
+
 def _text(folder: Path, name: str) -> str:
     return (folder / name).read_bytes().decode("utf-8", "surrogateescape")
 
 
-def _open(path: Path, classes: int) -> "keras.Model":
-    import keras
-
+def _open(path: Path, classes: int, size_px: int | None) -> "keras.Model":
     try:
-        model = keras.models.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # Keras raises a dozen kinds
+        model = open_keras(path)
+    except WeightsError as error:
         raise BundleError(
-            f"{path} must open in Keras {keras.__version__}. Received: {error}. "
-            "versions.json beside it says what it was saved with."
+            f"{path} must open in Keras. Received: {error} versions.json beside it says what "
+            "it was saved with."
         ) from error
     check_classifier(model, classes)
+    shape = tuple(model.inputs[0].shape)
+    if len(shape) != 4 or shape[3] != 3 or set(shape[1:3]) - {None, size_px}:
+        raise BundleError(
+            f"The model of a run folder takes pictures (n, {size_px}, {size_px}, 3). Received: "
+            f"{shape} in {path}. Save the run again."
+        )
     return model
 
 

@@ -21,13 +21,16 @@ from tlkeras.bundle.bundle import (
     MODEL,
     ONNX,
     OPTIONAL,
+    OUTPUTS,
     RECIPE,
     UNKNOWN,
     VERSIONS,
     Bundle,
+    not_ours,
 )
 from tlkeras.bundle.card import card
 from tlkeras.bundle.index import is_run, sha256
+from tlkeras.bundle.outputs import to_json
 from tlkeras.bundle.portable import check_portable
 from tlkeras.bundle.unknown import facts, to_npy
 from tlkeras.errors import BundleError
@@ -52,7 +55,7 @@ def save(bundle: Bundle, folder: str | Path) -> Path:
     target = Path(folder).resolve()
     _check_target(target)
     try:
-        with fresh_folder(target, kept=_not_ours) as fresh:
+        with fresh_folder(target, not_ours, bundle.network.size_bytes) as fresh:
             _write(bundle, fresh)
     except OSError as error:
         raise BundleError(
@@ -73,10 +76,6 @@ def _check_target(target: Path) -> None:
     )
 
 
-def _not_ours(old: Path) -> list[str]:
-    return [path.name for path in old.iterdir() if path.name not in (*FILES, *OPTIONAL, INDEX)]
-
-
 def _write(bundle: Bundle, folder: Path) -> None:
     bundle.network.write_keras(folder / MODEL)
     check_portable(folder / MODEL)
@@ -86,6 +85,9 @@ def _write(bundle: Bundle, folder: Path) -> None:
     if unknown is not None:
         (folder / UNKNOWN).write_bytes(to_npy(unknown))
         decided = {**decided, "unknown": facts(unknown)}
+    if bundle.outputs is not None:
+        text = to_json(bundle.outputs)
+        (folder / OUTPUTS).write_bytes(text.encode("ascii"))
     optional = [name for name in OPTIONAL if (folder / name).exists()]
     texts = {
         LABELS: "".join(f"{name}\n" for name in bundle.class_names),

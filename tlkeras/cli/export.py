@@ -7,6 +7,7 @@ import tlkeras as tl
 from tlkeras.cli import out
 from tlkeras.errors import ExportError
 from tlkeras.export.formats.table import FORMATS, find_format, parity_note
+from tlkeras.export.serving.readme import readme_beside
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def run(folder: Path, to: Path | None, wanted: Wanted, json: bool) -> None:
 
 
 def _place(name: str, names: tuple[str, ...], run: Path, to: Path | None) -> Path:
-    """FOLDER itself for a SavedModel alone, else the format's own place in it."""
+    """FOLDER, or a version below it, for a SavedModel alone; else the format's own place in it."""
     if to is not None and names == ("saved_model",):
         return to
     title = run.resolve().name
@@ -69,6 +70,8 @@ def _told(name: str, path: Path) -> dict[str, object]:
     parity = note.get("parity", note)
     title = "SavedModel" if name == "saved_model" else name
     told: dict[str, object] = {"path": str(path), "format": title, "parity": parity}
+    if name == "saved_model" and (readme := readme_beside(path)):
+        told["readme"] = str(readme)
     return told | ({"quality": note["quality"]} if "quality" in note else {})
 
 
@@ -79,6 +82,8 @@ def _say(told: dict[str, object]) -> None:
     parity = dict(told["parity"])  # type: ignore[call-overload]
     served = ServedParity(**{**parity, "not_decodable": tuple(parity["not_decodable"])})
     out.line(f"{told['format']}: {told['path']}")
+    if "readme" in told:
+        out.line(f"How to serve and ask it: {told['readme']}")
     quantised = told["format"] in ("litert-int8", "litert-dynamic", "c")
     against = "itself, as it was measured" if quantised else "the model"
     out.line(f"Loaded in a fresh process and compared with {against}: {served}")

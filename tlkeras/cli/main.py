@@ -1,6 +1,6 @@
 """The command line's parser: words and options here, one file a command beside it.
 
-Exit status: 0 done, 1 a check failed, 2 wrong usage or input.
+Exit status: 0 done, 1 a check failed or the disk refused, 2 wrong usage or input.
 """
 
 import logging
@@ -13,6 +13,8 @@ import typer
 
 from tlkeras import __version__
 from tlkeras.cli import out
+from tlkeras.cli.options import Backbone, Data, Json, Run, Seed, Weights
+from tlkeras.disk import is_refusal
 from tlkeras.errors import ParityError, TlkerasError
 
 CHECK_FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
@@ -25,15 +27,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-Data = Annotated[Path, typer.Argument(help="Class folders, or train/ val/ test/ above them.")]
-Run = Annotated[Path, typer.Argument(help="Run folder that `tlkeras train` wrote.")]
-Backbone = Annotated[
-    str | None, typer.Option(help="Look for wrong labels too, with this backbone.")
-]
-Weights = Annotated[str, typer.Option(help="default, imagenet, builtin, none, or a file.")]
-Seed = Annotated[int, typer.Option(min=0, help="Decides the split and all randomness.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -152,6 +145,12 @@ def train(
         list[str] | None, typer.Option("--set", help="One knob, as name=value; repeatable.")
     ] = None,
     seed: Seed = 0,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="The same bits each time on this machine.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was broken off.")
+    ] = False,
     force: Annotated[bool, typer.Option(help="Replace the run folder if it exists.")] = False,
     json: Json = False,
 ) -> None:
@@ -159,8 +158,11 @@ def train(
     from tlkeras.cli import train as command
 
     knobs = tuple(knob or ())
-    choice = command.Choice(backbone, weights, head, unfreeze, recipe, knobs, seed, preprocessing)
-    command.run(data, to, choice, force, json)
+    choice = command.Choice(
+        backbone, weights, head, unfreeze, recipe, knobs, seed, preprocessing, deterministic
+    )
+    if not command.run(data, to, choice, command.Before(resume, force), json):
+        raise typer.Exit(INTERRUPTED)
 
 
 @app.command()
@@ -256,6 +258,21 @@ def doctor(
 
 
 @app.command()
+def verify(
+    run: Run,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Load the Keras model, and hold it against them too.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Hold a run's files, pictures, answers and exports against its record. Exit 1 if off."""
+    from tlkeras.cli.trusting import verify as command
+
+    if not command.run(run, deep, json):
+        raise typer.Exit(CHECK_FAILED)
+
+
+@app.command()
 def export(
     run: Annotated[
         Path | None, typer.Argument(metavar="RUN", help="Run folder that `tlkeras train` wrote.")
@@ -263,7 +280,8 @@ def export(
     folder: Annotated[
         Path | None,
         typer.Argument(
-            metavar="FOLDER", help="To write, such as serve/flowers/1; else exported/RUN."
+            metavar="FOLDER",
+            help="To write; serve/flowers takes the next version. Else exported/RUN.",
         ),
     ] = None,
     to: Annotated[
@@ -279,7 +297,8 @@ def export(
 ) -> None:
     """Write artefacts that work without tlkeras, and prove that they answer the same.
 
-    With a SavedModel alone FOLDER is that; with other formats each lies in FOLDER by its name.
+    A SavedModel alone becomes the next version in FOLDER, or FOLDER itself if that ends in a number
+    (serve/flowers/3); with other formats each lies in FOLDER by its name.
     """
     from tlkeras.cli import export as command
 
@@ -326,12 +345,16 @@ def convert(
     allow_mismatch: Annotated[
         bool, typer.Option(help="Write a model that answers differently, too.")
     ] = False,
+    allow_op: Annotated[
+        list[str] | None,
+        typer.Option(help="Operator of a TensorFlow graph that may reach files; repeatable."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Convert a network between frameworks, with proof. Exit 1 if it answers differently."""
     from tlkeras.cli import convert as command
 
-    if not command.run(source, target, report, allow_mismatch, json):
+    if not command.run(source, target, report, allow_mismatch, tuple(allow_op or ()), json):
         raise typer.Exit(CHECK_FAILED)
 
 
@@ -354,7 +377,14 @@ def run() -> None:
         app()
     except TlkerasError as error:
         out.error(error)
-        sys.exit(CHECK_FAILED if isinstance(error, ParityError) else WRONG_INPUT)
+        failed = isinstance(error, ParityError) or is_refusal(error)
+        sys.exit(CHECK_FAILED if failed else WRONG_INPUT)
+    except OSError as error:
+        out.error(
+            f"Expected files that can be read and written. Received: {error}. "
+            "Make room on the disk, or name another file or folder."
+        )
+        sys.exit(CHECK_FAILED if is_refusal(error) else WRONG_INPUT)
     except KeyboardInterrupt:
         out.error("interrupted; what was finished is kept")
         sys.exit(INTERRUPTED)

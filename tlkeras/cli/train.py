@@ -8,7 +8,11 @@ from typing import cast
 import tlkeras as tl
 from tlkeras.backbones.spec import Given
 from tlkeras.cli import out
-from tlkeras.errors import BackboneError, BundleError, RecipeError
+from tlkeras.errors import BackboneError, DivergedError, RecipeError
+from tlkeras.tasks.unfinished import Unfinished, asked_of, opened
+
+_GO_ON = "Give the same command with --resume to go on from there."
+_TRY = "With other knobs it begins anew: give --force too."
 
 
 @dataclass(frozen=True)
@@ -23,10 +27,13 @@ class Choice:
     knobs: tuple[str, ...]
     seed: int
     preprocessing: str | None = None
+    deterministic: bool = False
 
     def to_recipe(self) -> tl.Recipe:
         """The recipe file, with the knobs and the seed of the command line laid over it."""
         recipe = tl.Recipe.load(self.recipe) if self.recipe else tl.Recipe()
+        if self.deterministic:
+            recipe = recipe.replace(deterministic=True)
         return recipe.replace(**{"seed": self.seed, **dict(map(_knob, self.knobs))})
 
     def scaling(self) -> Given | None:
@@ -48,30 +55,52 @@ class Choice:
         return self.unfreeze
 
 
-def run(data: Path, to: Path | None, choice: Choice, force: bool, json: bool) -> None:
-    """Train, evaluate on the test part, save; print the report and where everything is."""
+@dataclass(frozen=True)
+class Before:
+    """What to do with what an earlier start has left: go on with it, or replace it."""
+
+    resume: bool = False
+    force: bool = False
+
+
+def run(data: Path, to: Path | None, choice: Choice, before: Before, json: bool) -> bool:
+    """Train, evaluate on the test part, save; print the report and where everything is.
+
+    Returns:
+        False after Ctrl-C; what there is then, and how to go on, is told on standard error.
+    """
     to = to or Path("runs") / data.resolve().name
-    if to.exists() and not force:
-        raise BundleError(
-            f"The run is written to a new folder. Received: {to}, which exists. "
-            "Name another with --to, or replace it with --force."
-        )
+    with opened(to, resume=before.resume, force=before.force) as work:
+        try:
+            _train(data, choice, work, json)
+        except KeyboardInterrupt:
+            out.error(f"interrupted\n{work.kept()}\n{_GO_ON}")
+            return False
+        except DivergedError as error:
+            raise DivergedError(f"{error}\n{work.kept()}\n{_TRY}") from error
+    return True
+
+
+def _train(data: Path, choice: Choice, work: Unfinished, json: bool) -> None:
     folder = tl.ImageFolder(data, seed=choice.seed)
-    weights = None if choice.weights == "none" else choice.weights
     classifier = tl.ImageClassifier(
         choice.backbone,
-        weights=weights,
+        weights=None if choice.weights == "none" else choice.weights,
         head=choice.head,
         recipe=choice.to_recipe(),
         preprocessing=choice.scaling(),
     )
     depth = choice.depth()
+    if not work.begin(asked_of(classifier, folder, depth)):
+        _tell_complete(work.run, json)
+        return
     if depth is None:
         classifier.fit(folder)
     else:
-        classifier.fine_tune(folder, depth)
+        classifier.fine_tune(folder, depth, checkpoint=work.folder)
     report = classifier.evaluate(folder.test) if len(folder.test) else None
-    path = classifier.save(to)
+    path = classifier.save(work.run)
+    work.finish()
     if json:
         result = {"run": str(path), "decisions": classifier.decisions}
         out.as_json({**result, "test": report.to_dict() if report else None})
@@ -83,6 +112,13 @@ def run(data: Path, to: Path | None, choice: Choice, force: bool, json: bool) ->
     out.line(f"\nThe run is in {path}. Next:")
     out.line(f"  tlkeras predict {path} PICTURE...")
     out.line(f"  tlkeras export {path} serve/{path.name}/1")
+
+
+def _tell_complete(run: Path, json: bool) -> None:
+    if json:
+        out.as_json({"run": str(run), "complete": True})
+        return
+    out.line(f"The run in {run} is complete; there is nothing left to do.")
 
 
 def _numbers(text: str) -> float | list[float]:

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFile, JpegImagePlugin
 
+from tlkeras.data.jpeg.segments import is_adobe, lacks_scans
 from tlkeras.errors import DecodeError
 
 Source = str | Path | bytes | np.ndarray
@@ -142,6 +143,8 @@ def decode_bytes(data: bytes, name: str, at_least_px: tuple[int, int] | None = N
                 f"{width:,} x {height:,} pixels are more than the limit of {MAX_PIXELS:,}; "
                 "make the picture smaller",
             )
+        if image.info.get("progressive") and lacks_scans(data):
+            raise DecodeError(name, "broken picture: scans of the progressive JPEG are missing")
         exif = image.info.get("exif", b"")
         orientation = _orientation(exif) if isinstance(exif, bytes) else 1
         if image.format == "TIFF":
@@ -273,7 +276,7 @@ def _cmyk_to_rgb(image: ImageFile.ImageFile) -> np.ndarray:
     # As TensorFlow: colour times black, rounded down. Pillow inverts every CMYK JPEG as if it
     # came from Adobe; one that did not is inverted back.
     light = 255 - np.asarray(image).astype(np.uint16)
-    if image.format == "JPEG" and "adobe" not in image.info:
+    if image.format == "JPEG" and not is_adobe(getattr(image, "applist", ())):
         light = 255 - light
     return (light[..., :3] * light[..., 3:] // 255).astype(np.uint8)
 

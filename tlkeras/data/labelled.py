@@ -6,17 +6,17 @@ csv: path,label[,split][,group]            │
 images (n, …), labels (n,)                 ┘
 """
 
-import csv
 import difflib
 import hashlib
 import os
 import sys
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from tlkeras.data.columns.csv_rows import csv_rows
 from tlkeras.data.columns.listing import LabelledPaths, Listing
 from tlkeras.data.columns.paths import Paths
 from tlkeras.data.corrections.journal import JOURNAL_NAME, read_journal
@@ -117,7 +117,7 @@ def list_csv(table: str | Path, root: str | Path | None = None) -> Listing:
     groups: list[str | None] = []
     repeated: list[SetAside] = []
     known: dict[bytes, int] = {}
-    for line, row in _csv_rows(table):
+    for line, row in csv_rows(table):
         path, label = row.get("path", ""), row.get("label", "")
         part = _PARTS.get(row.get("split", "").lower())
         if not path or not label:
@@ -293,30 +293,6 @@ def _no_folder(root: Path) -> str:
         f"Expected a folder with one sub-folder for each class, got {printable(root)!r}: {came}."
         f"{hint} Check the name; the working folder is {printable(Path.cwd())}."
     )
-
-
-def _csv_rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """(line number, values by lower-case column name) of each row."""
-    try:
-        with open(table, encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            header = [name.strip().lower() for name in next(reader, [])]
-            missing = [name for name in ("path", "label") if name not in header]
-            if missing:
-                raise DataError(
-                    f"Expected the columns path and label (and perhaps split, group) in "
-                    f"{printable(table)}, got {', '.join(header) or 'an empty file'}: "
-                    f"{' and '.join(missing)} missing. Name them in the first line, separated "
-                    "by commas."
-                )
-            for values in reader:
-                if any(values):
-                    yield reader.line_num, dict(zip(header, map(str.strip, values), strict=False))
-    except (OSError, UnicodeDecodeError, csv.Error) as err:
-        raise DataError(
-            f"Expected a comma-separated UTF-8 table of pictures, got {printable(table)}: {err}. "
-            "Check the name and save it as CSV UTF-8."
-        ) from err
 
 
 def _rgb_arrays(images: np.ndarray | Sequence[np.ndarray], problems: list[str]) -> list[np.ndarray]:

@@ -15,9 +15,10 @@ from typing import BinaryIO
 
 import numpy as np
 
+from tlkeras.disk import explained, unused
+
 KEY_BYTES = 16
 SUFFIX = ".chunk"
-UNFINISHED = ".part"
 
 _MAGIC = b"tlkeras\x1a"
 _VERSION = 1
@@ -62,9 +63,10 @@ def write_chunk(folder: Path, number: int, keys: np.ndarray, vectors: np.ndarray
     crc = _checksum(names, values)
     header = _HEADER.pack(_MAGIC, _VERSION, values.shape[1], len(values), crc)
     path = folder / f"{number:06}-{secrets.token_hex(4)}{SUFFIX}"
-    unfinished = path.with_suffix(UNFINISHED)
+    unfinished = unused(path.with_suffix(""))  # no chunk by its name yet
+    size = len(header) + names.nbytes + values.nbytes
     try:
-        with unfinished.open("wb") as file:
+        with explained(folder, size, unfinished), unfinished.open("wb") as file:
             file.write(header)
             file.write(_bytes(names))
             file.write(_bytes(values))

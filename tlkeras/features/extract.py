@@ -27,7 +27,7 @@ from tlkeras.progress import Progress, silent
 if TYPE_CHECKING:
     from tlkeras.features.engines.engine import Engine
 
-_PIXELS = 2  # raise the number when the same file gives other pixels than before
+_PIXELS = 3  # raise the number when the same file gives other pixels than before
 
 
 @dataclass(frozen=True)

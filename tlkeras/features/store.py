@@ -17,10 +17,10 @@ from typing import Self
 
 import numpy as np
 
+from tlkeras.disk import sweep
 from tlkeras.features.chunk import (
     KEY_BYTES,
     SUFFIX,
-    UNFINISHED,
     DamagedChunkError,
     OtherVersionError,
     read_contents,
@@ -38,7 +38,6 @@ _STARTED = time.time()
 _BYTES_PER_CHUNK = 8 * 2**20
 _SMALL_ONES_KEPT = 16
 _SECONDS_OF_DOUBT = 60.0  # between this clock and the one that stamps the files
-_SECONDS_UNTIL_ABANDONED = 86_400.0
 
 
 class FeatureStore:
@@ -218,17 +217,16 @@ def make_room(folder: Path, allowed: int) -> None:
 
     What this process has read or written stays, even if it is more than that.
     """
-    known = [(path, *_size_and_use(path)) for store in folder.glob("*/") for path in _chunks(store)]
+    stores = [store for store in folder.glob("*/") if store.is_dir()]
+    known = [(path, *_size_and_use(path)) for store in stores for path in _chunks(store)]
     excess = sum(size for _, size, _ in known) - allowed
     for path, size, used in sorted(known, key=lambda one: one[2]):
         if excess <= 0 or used >= _STARTED - _SECONDS_OF_DOUBT:
             break
         _remove(path)
         excess -= size
-    for path in folder.glob(f"*/*{UNFINISHED}"):
-        size, used = _size_and_use(path)
-        if time.time() - used > _SECONDS_UNTIL_ABANDONED:
-            _remove(path)
+    for store in stores:
+        sweep(store)
 
 
 class _Wanted:

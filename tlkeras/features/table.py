@@ -6,6 +6,7 @@ The file has no name: it is gone with the array, or with the process.
 import mmap
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
@@ -13,6 +14,8 @@ import numpy as np
 
 from tlkeras.cache import cache_folder
 from tlkeras.data.columns.records import runs
+from tlkeras.disk import amount, in_words, take_room
+from tlkeras.errors import TlkerasError
 
 BYTES_IN_MEMORY = 16 * 2**20  # 3,277 embeddings of MobileNetV2
 _BYTES_PER_BLOCK = 4 * 2**20
@@ -40,8 +43,7 @@ class Table:
         if 4 * rows * width <= BYTES_IN_MEMORY:
             self._array = np.zeros(self.shape, np.float32)
         else:
-            self._file = _nameless_file()
-            self._file.truncate(4 * rows * width)
+            self._file = _nameless_file(4 * rows * width)
 
     def write(self, rows: np.ndarray, vectors: np.ndarray) -> None:
         """Put `vectors` (m, width) float32 into the rows int64 (m,)."""
@@ -128,12 +130,31 @@ def joined(tables: list[np.ndarray]) -> np.ndarray:
         return table.array()
 
 
-def _nameless_file() -> IO[bytes]:
+def _nameless_file(size: int) -> IO[bytes]:
+    """An open file of `size` bytes, which the disk was seen to have.
+
+    Raises:
+        TlkerasError: no disk has them.
+    """
     # The system's own folder for such files is often held in memory, the cache is on a disk.
-    try:
-        return tempfile.TemporaryFile(buffering=0, dir=cache_folder())
-    except OSError:
-        return tempfile.TemporaryFile(buffering=0)
+    refused: list[OSError] = []
+    for folder in (cache_folder(), Path(tempfile.gettempdir())):
+        try:
+            file = tempfile.TemporaryFile(buffering=0, dir=folder)  # noqa: SIM115
+        except OSError as err:
+            refused.append(in_words(err, folder))
+            continue
+        try:
+            take_room(file, size)
+            return file
+        except OSError as err:
+            refused.append(in_words(err, folder, size))
+            file.close()
+    raise TlkerasError(
+        f"Embeddings of {amount(size)} wait in a file while they are worked on. Received: "
+        f"{'; '.join(map(str, refused))}. Make room there, or set TLKERAS_CACHE to a folder on "
+        "another disk."
+    ) from refused[-1]
 
 
 def _write_all(file: IO[bytes], values: np.ndarray) -> None:

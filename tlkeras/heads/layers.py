@@ -4,9 +4,10 @@ They train on embeddings in memory with Adam, stop early on the validation rows,
 trained again on both sets for as many epochs as did best. A pass over the rows is one graph.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Self
+from itertools import count
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -89,7 +90,7 @@ def complete(
 
     Embeddings are standardised first, by the training rows. A last layer with `classes` linear
     outputs gets a softmax; with any other width it gets a Dense softmax after it. The user's
-    layers are copied, so that one list serves many fits.
+    layers are copied, so that one list serves many fits; what draws without a seed gets one.
     """
     import keras
 
@@ -101,7 +102,8 @@ def complete(
         dtype="float32",
         name="standardise",
     )(vectors)
-    copies = [type(layer).from_config(layer.get_config()) for layer in layers]
+    draws = count(seed)
+    copies = [type(layer).from_config(_seeded(layer.get_config(), draws)) for layer in layers]
     for copy in copies:
         out = copy(out)
     if not copies or out.shape[-1] != classes:
@@ -140,6 +142,19 @@ def fit_layers(
         first=tuple(first.layers[1:]),
         history=history,
     )
+
+
+def _seeded(config: Any, draws: Iterator[int]) -> Any:
+    """A layer's config in which every seed that was left open is the next of `draws`."""
+    if isinstance(config, list | tuple):
+        found = [_seeded(each, draws) for each in config]
+        return tuple(found) if isinstance(config, tuple) else found
+    if not isinstance(config, dict):
+        return config
+    return {
+        name: next(draws) if name == "seed" and value is None else _seeded(value, draws)
+        for name, value in config.items()
+    }
 
 
 def logits_layer(layers: Sequence["keras.Layer"]) -> int | None:

@@ -3,6 +3,7 @@
 scikit-learn's digits ─ PNG files ─ TinyResNet ─ head ─ run folder ─ SavedModel ─ answers
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from tlkeras.data.folder import ImageFolder
+from tlkeras.disk import sweep, unused
 from tlkeras.errors import DataError, MissingExtraError
 from tlkeras.progress import Progress
 from tlkeras.tasks.image_classifier import ImageClassifier
@@ -104,11 +106,14 @@ def write_digits(folder: Path) -> Path:
     digits = load_digits()
     for digit in range(10):
         (folder / str(digit)).mkdir(parents=True, exist_ok=True)
+        sweep(folder / str(digit))
         own = digits.images[digits.target == digit][:PER_CLASS]
         for number, ink in enumerate(own):
             path = folder / str(digit) / f"{number:03}.png"
             if not path.exists():
-                _page(ink, np.random.default_rng((digit, number))).save(path)
+                fresh = unused(path)  # a kill leaves no half picture by that name
+                _page(ink, np.random.default_rng((digit, number))).save(fresh, "PNG")
+                os.replace(fresh, path)
     return folder
 
 

@@ -1,5 +1,6 @@
 """What training leaves behind, and the two ways to get there: a new head, a tuned backbone."""
 
+import hashlib
 import logging
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,6 +11,7 @@ import numpy as np
 
 from tlkeras.backbones.spec import Backbone
 from tlkeras.bundle.index import sha256
+from tlkeras.bundle.outputs import Outputs
 from tlkeras.data.folder import ImageFolder
 from tlkeras.data.picture import Part, Picture, printable
 from tlkeras.errors import DataError
@@ -27,6 +29,7 @@ from tlkeras.training.finetune import Judged, Tuned, Tuning, fine_tune
 from tlkeras.training.look import Look
 from tlkeras.training.probe import HeadKind, Probe, probe
 from tlkeras.training.recipe import Recipe
+from tlkeras.training.tuning.checkpoint import Checkpoint
 from tlkeras.training.weights import imbalance_hint
 
 if TYPE_CHECKING:
@@ -59,6 +62,7 @@ class Fitted:
         versions: of Python and the packages that it was trained with; empty for those in use.
         data: the pictures it was trained with, where they are at hand as a data set.
         served: how far the last export's answers were from the model's.
+        outputs: of a run folder, what a few pictures were answered when it was saved.
     """
 
     network: Classifying
@@ -76,6 +80,7 @@ class Fitted:
     versions: dict[str, str] = field(default_factory=dict)
     data: ImageFolder | None = None
     served: "ServedParity | None" = None
+    outputs: Outputs | None = None
 
 
 def fit_head(
@@ -143,10 +148,20 @@ def _probed(
 
 
 def tune_backbone(
-    fitted: Fitted, found: Probe, data: ImageFolder, recipe: Recipe, show: Progress
+    fitted: Fitted,
+    found: Probe,
+    data: ImageFolder,
+    recipe: Recipe,
+    show: Progress,
+    folder: Path | None = None,
 ) -> Tuned:
-    """Fine-tune a freshly fitted classifier; it holds the better of both models afterwards."""
+    """Fine-tune a freshly fitted classifier; it holds the better of both models afterwards.
+
+    With a folder each epoch is kept there, and one that has some is gone on with.
+    """
     frozen = cast(OnBackbone, fitted.network).pretrained().frozen
+    work = {"backbone": frozen.fingerprint, "pictures": _in_order(data), "recipe": recipe.to_dict()}
+    checkpoint = Checkpoint(folder, work) if folder is not None else None
     model = join(frozen.model, found.head.before_refit.to_layers())
     # Its layers are the backbone's own: whoever wants the pretrained ones again builds them.
     frozen.release()
@@ -154,10 +169,13 @@ def tune_backbone(
     size_px = fitted.spec.size_px
     tuning = Tuning(model, EMBEDDING, size_px, recipe, partial(onnx_trunk, size_px=size_px))
     with measured(fitted.cost.setdefault("fine-tuning", {})):
-        tuned = fine_tune(tuning, data.train.pictures, data.validation.pictures, refitted, show)
+        tuned = fine_tune(
+            tuning, data.train.pictures, data.validation.pictures, refitted, show, checkpoint
+        )
     fitted.history += [{"phase": "fine-tuning", **row} for row in tuned.history]
-    fitted.decisions.append(str(tuned))
-    logger.info("%s", tuned)
+    for line in filter(None, (tuned.stopped, str(tuned))):
+        fitted.decisions.append(line)
+        logger.info("%s", line)
     if tuned.better:
         fitted.fine_tuned = True
         fitted.validation = tuned.best
@@ -188,6 +206,14 @@ def _trust(fitted: Fitted, network: forms.Tuned, before: Look, after: Look, reci
         logger.info("%s", fitted.decisions[-1])
 
 
+def _in_order(data: ImageFolder) -> str:
+    """Hash of what training goes through, in its order: contents and labels."""
+    digest = hashlib.sha256(repr(data.class_names).encode())
+    for part in (data.train, data.validation):
+        digest.update(repr((part.name, part.sha256)).encode() + part.labels.tobytes())
+    return digest.hexdigest()
+
+
 def manifest(data: ImageFolder) -> list[dict[str, object]]:
     """One row a picture of the data set: path, sha256, label, part."""
     return [
@@ -214,7 +240,7 @@ def recorded_part(fitted: Fitted, name: str) -> Part:
         Picture(Path(str(row["path"])), columns[str(row["label"])], str(row["sha256"]))
         for row in rows
     )
-    gone = [picture.path for picture in pictures if not _is_still(picture)]
+    gone = [picture.path for picture in pictures if not is_still(picture)]
     if gone:
         raise DataError(
             f"The {name} part has {len(pictures)} pictures. Received: {len(gone)} of them that "
@@ -224,7 +250,8 @@ def recorded_part(fitted: Fitted, name: str) -> Part:
     return Part(name, pictures, fitted.class_names)
 
 
-def _is_still(picture: Picture) -> bool:
+def is_still(picture: Picture) -> bool:
+    """Whether its file is where it was, with the same bytes; False for arrays."""
     try:
         return sha256(picture.path) == picture.sha256
     except OSError:

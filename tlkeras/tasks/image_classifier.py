@@ -19,12 +19,14 @@ from tlkeras.tasks.cost import measured
 from tlkeras.tasks.fitted import Fitted, columns_of, fit_head, recorded_part, tune_backbone
 from tlkeras.tasks.network.assembly import BackboneSource
 from tlkeras.tasks.network.embedding import Embedding
-from tlkeras.tasks.network.forms import OnBackbone
+from tlkeras.tasks.network.forms import InFolder, OnBackbone
 from tlkeras.tasks.own_network import look_at
 from tlkeras.tasks.predictions import Predictions
+from tlkeras.tasks.trusting.exports import record
 from tlkeras.training.finetune import Tuned
 from tlkeras.training.probe import HeadKind, Probe, check_head
 from tlkeras.training.recipe import Recipe
+from tlkeras.training.tuning.lock import alone_in
 
 if TYPE_CHECKING:
     import keras
@@ -102,6 +104,7 @@ class ImageClassifier:
         data: ImageFolder | str | Path,
         unfreeze: str | int | float | None = None,
         *,
+        checkpoint: str | Path | None = None,
         progress: Progress | None = None,
     ) -> Tuned:
         """What became of training the top of the backbone too; the better model is kept.
@@ -113,23 +116,31 @@ class ImageClassifier:
             data: labelled pictures with a training and a validation part, or their folder.
             unfreeze: name of the deepest layer to train, a count of layers with weights from
                 the top, or a fraction of them; it becomes the recipe's. None: as that says.
+            checkpoint: a folder to keep each epoch in, and the frozen classifier. A call with the
+                same pictures and recipe goes on after the last epoch there; one that is through
+                gives its result again. Remove the folder when the classifier is saved.
             progress: told how far the work is; None shows it in the terminal or the log.
 
         Raises:
             RecipeError: `unfreeze` is none of these.
             BackboneError: it names no layer or selects none.
-            TrainingError: the loss became NaN or infinite; the classifier is as it was.
+            DivergedError: the loss became NaN or infinite in the first epoch; the classifier is
+                as it was. Later, it ends the training with the best epoch.
+            TrainingError: the checkpoint is of other work, or another process works there.
         """
         folder = _folder(data)
         recipe = self.recipe if unfreeze is None else self.recipe.replace(unfreeze=unfreeze)
         before = self._fitted
-        with showing(progress) as show:
+        place = None if checkpoint is None else Path(checkpoint)
+        with showing(progress) as show, alone_in(place):
             fitted, found = self._fit_head(folder, show)
             if before is None:
                 self._fitted = fitted  # so that Ctrl-C leaves the frozen model
-            tuned = tune_backbone(fitted, found, folder, recipe, show)
+            if place is not None:
+                run_folder.save_frozen(fitted, self.source, self.head, self.recipe, place)
+            tuned = tune_backbone(fitted, found, folder, recipe, show, place)
         if before is not None and not _replaces(tuned, before):
-            before.decisions.append(str(tuned))
+            before.decisions += filter(None, (tuned.stopped, str(tuned)))
             self._fitted = before
         else:
             self._fitted, self.recipe = fitted, recipe
@@ -270,7 +281,9 @@ class ImageClassifier:
         format's tolerance.
 
         Args:
-            path: a folder for "saved_model" and "c", a file for the others.
+            path: for "saved_model" a folder: "serve/flowers" takes the next version below it,
+                "serve/flowers/3" is that one; what was written is returned. A folder for "c",
+                a file for the others.
             format: "saved_model", "onnx", "litert", "litert-float16", "litert-dynamic",
                 "litert-int8" or "c".
             opset: of an ONNX file, 13 to 21; None: 17, or 18 for a network that needs it.
@@ -293,6 +306,8 @@ class ImageClassifier:
             from tlkeras.export.savedmodel import served_parity
 
             fitted.served = served_parity(written)
+        if isinstance(fitted.network, InFolder):
+            record(fitted.network.stored.folder, written, format)
         return written
 
     @property

@@ -1,6 +1,7 @@
 """A trained classifier ⇄ its run folder, through a Bundle."""
 
 import platform
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, cast
@@ -11,20 +12,33 @@ from tlkeras.bundle.bundle import Bundle, HeadFacts, ScalingFacts
 from tlkeras.bundle.read import Stored
 from tlkeras.errors import BackboneError
 from tlkeras.tasks.fitted import Fitted
+from tlkeras.tasks.kept_answers import answered
 from tlkeras.tasks.network.assembly import EMBEDDING, BackboneSource, backbone_of
 from tlkeras.tasks.network.forms import InFolder
 from tlkeras.training.finetune import Judged
 from tlkeras.training.probe import HeadKind
 from tlkeras.training.recipe import Recipe
+from tlkeras.training.tuning.checkpoint import FILE as CHECKPOINT
+from tlkeras.training.tuning.environment import environment
 
 PACKAGES = ("tlkeras", "tensorflow", "keras", "numpy", "pillow")
+FROZEN = "frozen"
 
 
 def save(
     fitted: Fitted, source: BackboneSource, head: HeadKind, recipe: Recipe, folder: Path
 ) -> Path:
     """The folder, complete; see `ImageClassifier.save`."""
-    return write.save(to_bundle(fitted, source, head, recipe), folder)
+    bundle = to_bundle(fitted, source, head, recipe)
+    return write.save(replace(bundle, outputs=fitted.outputs or answered(fitted)), folder)
+
+
+def save_frozen(
+    fitted: Fitted, source: BackboneSource, head: HeadKind, recipe: Recipe, place: Path
+) -> None:
+    """The run folder `frozen` in the place where epochs are kept, unless some of them are."""
+    if not (place / CHECKPOINT).exists():
+        save(fitted, source, head, recipe, place / FROZEN)
 
 
 def to_bundle(fitted: Fitted, source: BackboneSource, head: HeadKind, recipe: Recipe) -> Bundle:
@@ -63,15 +77,16 @@ def to_bundle(fitted: Fitted, source: BackboneSource, head: HeadKind, recipe: Re
 
 
 def versions() -> dict[str, str]:
-    """Of Python and the packages that matter, as they are now.
+    """Of Python and the packages that matter, and what else decides the last bits, as it is now.
 
-    >>> sorted(versions())[:2]
-    ['keras', 'numpy']
+    >>> versions()["keras"] >= "3.15"
+    True
     """
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
         **{package: version(package) for package in PACKAGES},
+        **environment(),
     }
 
 
@@ -106,6 +121,7 @@ def load(folder: Path) -> tuple[Fitted, BackboneSource, HeadKind, Recipe]:
         temperature=decided.get("temperature", 1.0),
         cost=decided.get("cost", {}),
         versions=bundle.versions,
+        outputs=bundle.outputs,
     )
     return (
         fitted,

@@ -16,6 +16,7 @@ import numpy as np
 from tlkeras.data.augment import Augmentation
 from tlkeras.data.picture import Picture
 from tlkeras.data.pipeline import pixel_batches
+from tlkeras.errors import TrainingError
 from tlkeras.progress import Progress, silent
 from tlkeras.training.boundary import Trunk
 from tlkeras.training.maps import Maps
@@ -79,6 +80,9 @@ class Feed:
 
         Nothing without a trunk. Where they cannot be kept (no room on the disk, values beyond
         float16) a warning says so, and each call computes them again.
+
+        Raises:
+            TrainingError: no room on the disk, for a recipe that is to give the same bits.
         """
         if self._trunk is None or not len(rows):
             return
@@ -86,12 +90,20 @@ class Feed:
         try:
             for batch in self._computed(np.asarray(rows), None, (0,)):
                 if self._maps is None:
-                    self._maps = Maps(len(rows), batch.inputs)
+                    exact = self.recipe.deterministic
+                    self._maps = Maps(len(rows), batch.inputs, whatever_is_free=exact)
                 self._maps.put(done, batch.inputs)
                 done += len(batch.rows)
                 progress("activations", done, len(rows))
         except (OSError, OverflowError) as err:
             self.close()
+            if self.recipe.deterministic and isinstance(err, OSError):
+                # Computed in other company, in the order of an epoch, they need not be the same.
+                raise TrainingError(
+                    "A deterministic fine-tuning keeps the activations of its frozen part on the "
+                    f"disk. Received: {err}. Make room there, or set TLKERAS_CACHE to a folder "
+                    "on another disk."
+                ) from err
             logger.warning("activations are computed again in each epoch: %s", err)
             return
         self._kept = rows

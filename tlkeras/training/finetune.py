@@ -5,49 +5,37 @@ frozen model ─ unfreeze the top ─ train, judge each epoch on validation ─ 
                       better than frozen? ── no ──▶ frozen weights back, and say so
                                └─ yes ─▶ (refit) the same epochs on training + validation
 
-What is frozen is not computed twice for the same pixels: see `boundary` and `feed`.
+What is frozen is not computed twice for the same pixels: see `boundary` and `feed`. With a
+checkpoint each epoch is kept, and training goes on after the last one: see `tuning`.
 """
 
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tlkeras.data.picture import Picture
-from tlkeras.errors import BackboneError, TrainingError
-from tlkeras.heads.head import cross_entropy, share_right
+from tlkeras.errors import BackboneError, DivergedError
 from tlkeras.progress import Progress, silent
 from tlkeras.training.boundary import Trunk, checked, split
 from tlkeras.training.feed import Feed
-from tlkeras.training.freeze import FreezeCheck, is_batchnorm, leaf_layers, position
+from tlkeras.training.freeze import is_batchnorm, leaf_layers, position
 from tlkeras.training.look import Look, look
 from tlkeras.training.recipe import Recipe
+from tlkeras.training.tuning.checkpoint import Checkpoint
+from tlkeras.training.tuning.determinism import deterministic_ops
+from tlkeras.training.tuning.epochs import Phase, judge
+from tlkeras.training.tuning.state import Judged, State
 
 if TYPE_CHECKING:
     import keras
 
-    from tlkeras.training.step import TrainingStep
-
 logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class Judged:
-    """How a model did on the validation part."""
-
-    accuracy: float
-    loss: float
-
-    def beats(self, other: "Judged") -> bool:
-        """Whether it has more right, or as many with a lower loss.
-
-        >>> Judged(0.9, 0.5).beats(Judged(0.8, 0.1)), Judged(0.9, 0.5).beats(Judged(0.9, 0.4))
-        (True, False)
-        """
-        return (self.accuracy, -self.loss) > (other.accuracy, -other.loss)
+Write = Callable[[State], None]
 
 
 @dataclass(frozen=True)
@@ -79,7 +67,8 @@ class Tuned:
     """What fine-tuning came to; the model holds the weights that this speaks of.
 
     `before` and `after` are looks at the better network, before and after it was trained on
-    the validation part too; None where the frozen one is kept.
+    the validation part too; None where the frozen one is kept. `stopped` says why training ended
+    early where its loss was no number any more, and is empty elsewhere.
     """
 
     better: bool
@@ -90,6 +79,7 @@ class Tuned:
     history: list[dict[str, float]] = field(default_factory=list)
     before: Look | None = field(default=None, repr=False, compare=False)
     after: Look | None = field(default=None, repr=False, compare=False)
+    stopped: str = ""
 
     def __str__(self) -> str:
         """One sentence that tells which model was kept and why."""
@@ -108,6 +98,7 @@ def fine_tune(
     validation: Sequence[Picture],
     refit_head: Sequence[np.ndarray] | None = None,
     progress: Progress = silent,
+    checkpoint: Checkpoint | None = None,
 ) -> Tuned:
     """Train the unfrozen top and the head; the model ends with the better weights.
 
@@ -116,7 +107,8 @@ def fine_tune(
     gave; with augmentation it sees each view once, each picture of `validation` once, and some
     of `train` once or twice more to look at the result. The
     weights are those of the plain way: within 1e-3 of their size, and above 4 GiB of activations
-    within 1e-2 (see `maps`).
+    within 1e-2 (see `maps`). A loss that becomes NaN or infinite ends the phase with its best
+    epoch.
 
     Args:
         tuning: the model, with a head trained on the training part alone, and how to go on.
@@ -125,10 +117,14 @@ def fine_tune(
         refit_head: weights of the head when trained on both parts; with them, and when the
             recipe says `refit`, a model that won is trained again on both parts.
         progress: told about every step.
+        checkpoint: kept after every epoch; one that has a state is gone on with, and then
+            gives what training without a break would have given.
 
     Raises:
         BackboneError: `unfreeze` names no layer or leaves nothing to train.
-        TrainingError: the loss became NaN or infinite; the frozen weights are back.
+        DivergedError: the loss was no number before an epoch was complete; the frozen weights
+            are back.
+        TrainingError: the checkpoint is of other work, or can't be written.
         FreezeError: a frozen weight moved, or nothing did.
 
     Example::
@@ -136,35 +132,28 @@ def fine_tune(
         tuned = fine_tune(Tuning(model, "embedding", 224, recipe), train, validation)
     """
     model = tuning.model
-    start = model.get_weights()
+    start = _Start(model, model.get_weights(), refit_head)
     chosen = unfrozen_layers(tuning)
     was = [(layer, layer.trainable) for layer in leaf_layers(model)]
     try:
         for layer, _ in was:
             layer.trainable = layer in chosen
-        with closing(_feed(tuning, chosen, [*train, *validation])) as feed:
+        exact = deterministic_ops(tuning.recipe.deterministic)
+        with exact, closing(_feed(tuning, chosen, [*train, *validation])) as feed:
             rows = np.arange(len(train) + len(validation))
-            seen, unseen = rows[: len(train)], rows[len(train) :]
             feed.keep(range(len(train) if feed.varied else 0, len(rows)), progress)
-            frozen = _judge(feed, unseen)
-            history, best, best_epoch = _train(tuning, feed, seen, unseen, progress)
-            better = best.beats(frozen)
-            before = after = look(feed, tuning.embedding, seen, unseen) if better else None
-            if better and tuning.recipe.refit and refit_head is not None:
-                _put_back(model, start, refit_head)
-                _train(tuning, feed, rows, None, progress, stop_after=best_epoch)
-                after = look(feed, tuning.embedding, seen, unseen)
+            parts = rows[: len(train)], rows[len(train) :]
+            tuned = _tuned(tuning, feed, parts, start, progress, checkpoint)
     except BaseException:
         # Ctrl-C and errors alike leave the model that there was before.
-        _put_back(model, start, refit_head)
+        start.put_back()
         raise
     finally:
         for layer, trainable in was:
             layer.trainable = trainable
-    if not better:
-        _put_back(model, start, refit_head)
-    names = tuple(layer.name for layer in chosen if layer.weights)
-    return Tuned(better, frozen, best, best_epoch, names, history, before, after)
+    if not tuned.better:
+        start.put_back()
+    return replace(tuned, unfrozen=tuple(layer.name for layer in chosen if layer.weights))
 
 
 def unfrozen_layers(tuning: Tuning) -> list["keras.Layer"]:
@@ -202,28 +191,18 @@ def unfrozen_layers(tuning: Tuning) -> list["keras.Layer"]:
     return [*chosen, *head]
 
 
-def one_epoch(feed: Feed, step: "TrainingStep", rows: np.ndarray, epoch: int) -> float:
-    """Mean loss of one pass over the feed's `rows`, in an order that seed and epoch decide.
+@dataclass(frozen=True)
+class _Start:
+    """The weights before fine-tuning, and the head's when trained on both parts, if it was."""
 
-    Raises:
-        TrainingError: the loss became NaN or infinite.
+    model: "keras.Model"
+    weights: list[np.ndarray]
+    refitted: Sequence[np.ndarray] | None
 
-    Example::
-
-        loss = one_epoch(feed, step, np.arange(100), epoch=1)
-    """
-    recipe = feed.recipe
-    order = rows[np.random.default_rng((recipe.seed, epoch)).permutation(len(rows))]
-    total = 0.0
-    for batch in feed.views(order, epoch):
-        loss = step(batch.inputs, batch.labels)
-        if not np.isfinite(loss):
-            raise TrainingError(
-                f"The loss must stay finite. Received: {loss} in epoch {epoch} at learning rate "
-                f"{recipe.learning_rate}. The frozen model is kept; lower `learning_rate`."
-            )
-        total += loss * len(batch.rows)
-    return total / len(rows)
+    def put_back(self) -> None:
+        """The weights as they were, the head's replaced by its refitted ones if there are any."""
+        head = [] if self.refitted is None else list(self.refitted)
+        self.model.set_weights([*self.weights[: len(self.weights) - len(head)], *head])
 
 
 def _feed(tuning: Tuning, chosen: list["keras.Layer"], pictures: list[Picture]) -> Feed:
@@ -240,69 +219,78 @@ def _feed(tuning: Tuning, chosen: list["keras.Layer"], pictures: list[Picture]) 
     return Feed(parts.tail, trunk, pictures, tuning.size_px, tuning.recipe)
 
 
-def _put_back(
-    model: "keras.Model", weights: list[np.ndarray], head: Sequence[np.ndarray] | None
-) -> None:
-    """The weights as they were, the head's replaced by its refitted ones if there are any."""
-    kept = weights if head is None else [*weights[: len(weights) - len(head)], *head]
-    model.set_weights(kept)
+def _tuned(
+    tuning: Tuning,
+    feed: Feed,
+    parts: tuple[np.ndarray, np.ndarray],
+    start: _Start,
+    progress: Progress,
+    checkpoint: Checkpoint | None,
+) -> Tuned:
+    """Both phases, each from where the checkpoint stands."""
+    state = checkpoint.read() if checkpoint is not None else None
+    if state is not None:
+        logger.info("fine-tuning goes on: %s, after epoch %d", state.phase, state.epoch)
+    write: Write = (lambda state: None) if checkpoint is None else checkpoint.write
+    done = _judged(tuning, feed, parts, state, progress, write)
+    better = done.best.beats(done.frozen)
+    before = after = look(feed, tuning.embedding, *parts) if better else None
+    stopped = done.stopped
+    if better and tuning.recipe.refit and start.refitted is not None:
+        start.put_back()
+        ended = _refit(tuning, feed, np.concatenate(parts), done, state, progress, write)
+        stopped = " ".join(filter(None, (stopped, ended)))
+        after = before if ended else look(feed, tuning.embedding, *parts)
+    unfrozen = ()  # told by whoever chose them
+    return Tuned(
+        better,
+        done.frozen,
+        done.best,
+        done.best_epoch,
+        unfrozen,
+        done.history,
+        before,
+        after,
+        stopped,
+    )
 
 
-def _train(
+def _judged(
+    tuning: Tuning,
+    feed: Feed,
+    parts: tuple[np.ndarray, np.ndarray],
+    state: State | None,
+    progress: Progress,
+    write: Write,
+) -> State:
+    """The first phase, over; the model has its best weights."""
+    seen, unseen = parts
+    frozen = judge(feed, unseen) if state is None else state.frozen
+    phase = Phase("fine-tuning", tuning.model, feed, seen, unseen)
+    if state is not None:
+        phase.go_on(state)
+    phase.run(progress, lambda phase: write(phase.state(frozen)))
+    return phase.state(frozen)
+
+
+def _refit(
     tuning: Tuning,
     feed: Feed,
     rows: np.ndarray,
-    validation: np.ndarray | None,
+    done: State,
+    state: State | None,
     progress: Progress,
-    stop_after: int | None = None,
-) -> tuple[list[dict[str, float]], Judged, int]:
-    """Epoch rows, the best result and its epoch; the model ends with the best weights."""
-    from tlkeras.training.step import TrainingStep
-
-    model, recipe = tuning.model, tuning.recipe
-    check = FreezeCheck.of(model)
-    # In the order of the whole model: the tail may list parallel branches in another one.
-    moving = [layer for layer in leaf_layers(model) if layer.trainable and layer.weights]
-    layers = [layer for layer in moving if layer.trainable_weights]
-    steps = -(-len(rows) // recipe.batch_size) * recipe.epochs
-    step = TrainingStep(feed.model, layers, recipe, steps, feed.labels[rows])
-    task = "fine-tuning" if validation is not None else "fine-tuning on all pictures"
-    history: list[dict[str, float]] = []
-    best, best_epoch, best_weights = (
-        Judged(-1.0, np.inf),
-        0,
-        [layer.get_weights() for layer in moving],
-    )
-    for epoch in range(1, (stop_after or recipe.epochs) + 1):
-        loss = one_epoch(feed, step, rows, epoch)
-        row = {"epoch": float(epoch), "loss": loss, "learning_rate": step.rate()}
-        if validation is not None:
-            now = _judge(feed, validation)
-            row |= {"val_loss": now.loss, "val_accuracy": now.accuracy}
-            if now.beats(best):
-                best, best_epoch, best_weights = (
-                    now,
-                    epoch,
-                    [layer.get_weights() for layer in moving],
-                )
-        history.append(row)
-        note = f"loss {loss:.3f}" + (
-            f" val {row['val_accuracy']:.3f}" if validation is not None else ""
-        )
-        progress(task, epoch, stop_after or recipe.epochs, note)
-        if validation is not None and epoch - best_epoch >= recipe.patience:
-            progress(task, recipe.epochs, recipe.epochs, f"stopped early, best epoch {best_epoch}")
-            break
-    still = check.verify(model)
-    if still:
-        logger.warning("asked to train, and did not move: %s", ", ".join(still))
-    if validation is not None:
-        for layer, weights in zip(moving, best_weights, strict=True):
-            layer.set_weights(weights)
-    return history, best, best_epoch
-
-
-def _judge(feed: Feed, rows: np.ndarray) -> Judged:
-    """Accuracy and cross-entropy on the rows, without augmentation."""
-    answers, labels = feed.answers(rows), feed.labels[rows]
-    return Judged(share_right(answers, labels), cross_entropy(answers, labels))
+    write: Write,
+) -> str:
+    """Train on both parts; why the weights are those of `done` again, empty if they are not."""
+    phase = Phase("refit", tuning.model, feed, rows, epochs=done.best_epoch)
+    if state is not None and state.phase == phase.name:
+        phase.go_on(state)
+    try:
+        phase.run(progress, lambda phase: write(phase.state(done.frozen, after=done)))
+    except DivergedError as error:
+        phase.take(done.best_weights)
+        text = f"{error} What was trained on the training part alone is kept."
+        logger.warning("%s", text)
+        return text
+    return ""

@@ -22,6 +22,7 @@ from typing import IO
 import numpy as np
 
 from tlkeras.cache import cache_folder
+from tlkeras.disk import explained
 from tlkeras.features.table import release
 
 IN_MEMORY = 64 * 2**20  # bytes of all tables together, above which they go to a file
@@ -38,6 +39,7 @@ class Maps:
         first: arrays (m, …) such as will come, one a crossing tensor; they are not stored yet.
         in_memory: bytes that may be held in memory.
         exact: bytes up to which float32 is kept.
+        whatever_is_free: do not keep float16 for the reason that the disk has no room for float32.
 
     Raises:
         OSError: the disk has no room for the file.
@@ -56,9 +58,11 @@ class Maps:
         *,
         in_memory: int = IN_MEMORY,
         exact: int = EXACT,
+        whatever_is_free: bool = False,
     ) -> None:
         shapes = [(rows, *each.shape[1:]) for each in first]
-        room = min(exact, SHARE_OF_DISK * shutil.disk_usage(_folder()).free)
+        free = math.inf if whatever_is_free else shutil.disk_usage(_folder()).free
+        room = min(exact, SHARE_OF_DISK * free)
         full = [each.dtype for each in first]
         kinds = full if sum(_sizes(shapes, full)) <= room else [_half(kind) for kind in full]
         sizes = _sizes(shapes, kinds)
@@ -98,10 +102,12 @@ class Maps:
             else:
                 # Written as a file, not through the map: a full disk is then an error to
                 # catch, and not a signal that ends the process.
-                self._file.seek(begin + start * (table.nbytes // len(table)))
-                self._file.write(np.ascontiguousarray(kept).data)
+                with explained(_folder()):
+                    self._file.seek(begin + start * (table.nbytes // len(table)))
+                    self._file.write(np.ascontiguousarray(kept).data)
         if self._file is not None:
-            self._file.flush()
+            with explained(_folder()):
+                self._file.flush()
 
     def take(self, rows: np.ndarray) -> list[np.ndarray]:
         """Copies of the rows, one array a crossing tensor."""

@@ -17,6 +17,7 @@ from tlkeras.heads.temperature import Temperature, fit_temperature
 from tlkeras.heads.unknown import UnknownScore, fit_unknown
 from tlkeras.progress import Progress, of, silent
 from tlkeras.training.recipe import Recipe
+from tlkeras.training.tuning.determinism import deterministic_ops
 from tlkeras.training.weights import class_weights
 
 if TYPE_CHECKING:
@@ -126,4 +127,5 @@ def _fit(
         return fit_mlp(train, validation, classes, recipe.hidden, recipe.dropout, how, progress)
     from tlkeras.heads.layers import fit_layers
 
-    return fit_layers(head, train, validation, classes, how, progress)
+    with deterministic_ops(recipe.deterministic):
+        return fit_layers(head, train, validation, classes, how, progress)

@@ -2,13 +2,13 @@
 
 import json
 import math
-import os
 from dataclasses import asdict, dataclass, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, Self
 
 from tlkeras.data.augment import Augmentation
+from tlkeras.disk import write_bytes
 from tlkeras.errors import RecipeError
 
 ENGINES = ("auto", "tensorflow", "onnxruntime", "openvino", "litert")
@@ -46,6 +46,9 @@ class Recipe:
         patience: epochs without a better validation result before training stops.
         refit: after choosing on the validation part, train on it as well.
         false_alarms: share of pictures like the training ones that may be marked as unknown.
+        deterministic: the same bits each time on one machine, also when a training was broken off
+            and gone on with: "auto" is then one engine and not the fastest of a trial, and
+            TensorFlow computes in a fixed order, a little more slowly.
 
     Example::
 
@@ -78,6 +81,7 @@ class Recipe:
     patience: int = 8
     refit: bool = True
     false_alarms: float = 0.05
+    deterministic: bool = False
 
     def __post_init__(self) -> None:
         for name in ("strengths", "crop"):  # a file or a user gives lists
@@ -110,6 +114,7 @@ class Recipe:
             rule("engine", "one of " + ", ".join(ENGINES), self.engine in ENGINES),
             rule("precision", "one of " + ", ".join(PRECISIONS), self.precision in PRECISIONS),
             rule("class_weight", '"balanced" or None', self.class_weight in ("balanced", None)),
+            rule("deterministic", "true or false", isinstance(self.deterministic, bool)),
             rule(
                 "unfreeze",
                 "a layer's name, a count from 1, or a fraction above 0.0 and up to 1.0",
@@ -167,11 +172,8 @@ class Recipe:
 
     def save(self, path: str | Path) -> Path:
         """Write the recipe as JSON; the file is complete or not there."""
-        path = Path(path)
-        rough = path.with_name(path.name + ".tmp")
-        rough.write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
-        os.replace(rough, path)
-        return path
+        text = json.dumps(self.to_dict(), indent=2) + "\n"
+        return write_bytes(path, text.encode("utf-8"))
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

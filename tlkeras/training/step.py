@@ -51,6 +51,11 @@ class TrainingStep:
         weights = self.weights[labels].astype("float32")
         return float(self._graph(tensors, tf.constant(targets), tf.constant(weights)))
 
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """What the optimizers remember: step, mean and square of each gradient, group by group."""
+        return [variable for group in self.groups for variable in group.optimizer.variables]
+
     def rate(self) -> float:
         """The top layer's learning rate now."""
         return float(self.groups[-1].optimizer.learning_rate)

@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 from onnx import defs, numpy_helper
 
-from converters.errors import ConversionError, NodeError
+from converters.errors import ConversionError, NodeError, TooLargeError
 from converters.onnx_to_keras.fold.batch import Pair, freed_target, linear, repeated_row
 from converters.onnx_to_keras.fold.evaluate import evaluate
 from converters.onnx_to_keras.fold.infer import infer_shapes, tensor_type, to_proto
@@ -241,8 +241,14 @@ class _Fold:
             given = sum(array.size for array in arrays if array is not None)
             for shape, _ in inferred:
                 if shape is not None and math.prod(shape) > max(_MOST_FOLDED, given):
-                    raise ValueError(f"its result would have the shape {shape}")
+                    raise TooLargeError(
+                        f"Expected that {node} can be computed from its constants, got a result "
+                        f"of the shape {shape}. The file is damaged or made to exhaust "
+                        "memory: export the network again."
+                    )
             return evaluate(node, proto, arrays, self.graph.opset)
+        except TooLargeError:
+            raise
         except Exception as err:  # the kernels raise whatever they stumble over
             raise NodeError(
                 f"Expected that {node} can be computed from its constants, got "
@@ -301,7 +307,7 @@ class _Fold:
         known = True
         for shape, _ in found[0]:
             if shape is not None and math.prod(shape) > PROBES[0] * _MOST_ELEMENTS:
-                raise NodeError(
+                raise TooLargeError(
                     f"Expected values of at most {_MOST_ELEMENTS} numbers for each sample, got "
                     f"{shape} for a batch of {PROBES[0]} from {node}. The file is damaged, or its "
                     "input shapes are too large: give smaller ones with input_shapes."

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from converters.errors import MissingExtraError, ReadError
 from converters.onnx_to_keras.read import limits
+from converters.onnx_to_keras.read.depth import check_depth
 from converters.onnx_to_keras.read.external import is_external, load_external
 from converters.onnx_to_keras.read.functions import inline_functions
 from converters.onnx_to_keras.read.sparse import densify
@@ -80,6 +81,7 @@ def read(source: str | Path | bytes | onnx.ModelProto) -> onnx.ModelProto:
         nodes = [graph.node[position].SerializeToString() for position in order]
         for node, content in zip(graph.node, nodes, strict=True):
             node.ParseFromString(content)
+    check_depth(model)
     return model
 
 

@@ -114,18 +114,29 @@ def _inside(location: str, place: str, folder: Path) -> Path:
             "into the folder and write the model again with onnx.save."
         )
     try:
-        kind = real.stat().st_mode
+        found = real.stat()
     except OSError as err:
         raise ReadError(
             f"Expected {place} in '{location[:200]}' beside the model, which is not there "
             f"({err.strerror}). Download the file of weights too, into the same folder."
         ) from err
-    if not stat.S_ISREG(kind):
+    if not stat.S_ISREG(found.st_mode):
         raise UnsafeFileError(
             f"Expected {place} in a regular file, got '{location[:200]}', which is none. Replace "
             "it by the file of weights."
         )
+    _check_links(found, location)
     return real
+
+
+def _check_links(found: os.stat_result, location: str) -> None:
+    """A hard link is a file of somewhere else, as a symbolic one is; realpath cannot tell."""
+    if found.st_nlink > 1:
+        raise UnsafeFileError(
+            f"Expected weights in a file of their own, got '{location[:200]}', which has "
+            f"{found.st_nlink} names and may be any file of this disk. If you trust this model, "
+            "copy the file (not with a link) and put the copy in its place."
+        )
 
 
 def _read(span: _Span) -> bytes:
@@ -134,7 +145,9 @@ def _read(span: _Span) -> bytes:
     try:
         handle = os.open(span.file, flags | getattr(os, "O_BINARY", 0))
         with open(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
+            opened = os.fstat(handle)
+            _check_links(opened, span.file.name)
+            if not stat.S_ISREG(opened.st_mode):
                 raise UnsafeFileError(
                     f"Expected a regular file, got '{span.file.name}', which was replaced while "
                     "it was read. Try again with files that nobody changes."

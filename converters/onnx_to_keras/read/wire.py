@@ -13,9 +13,10 @@ from converters.errors import ReadError
 from converters.onnx_to_keras.read import limits
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_GROUPS = (3, 4)  # the begin and the end of one; parsers skip it, and read on behind it
 
 # The fields of onnx.proto that are messages: kind → field number → kind.
-_MESSAGES: Mapping[str, Mapping[int, str]] = {
+MESSAGES: Mapping[str, Mapping[int, str]] = {
     "model": {7: "graph", 8: "leaf", 14: "leaf", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph", 3: "leaf", 4: "leaf"},
     "graph": {1: "node", 5: "tensor", 11: "value", 12: "value", 13: "value", 14: "leaf"}
@@ -47,7 +48,7 @@ def check_wire(data: bytes) -> None:
     waiting = [("model", 0, len(data))]
     while waiting:
         kind, start, end = waiting.pop()
-        inner = _MESSAGES.get(kind, {})
+        inner = MESSAGES.get(kind, {})
         packed = _PACKED.get(kind, ())
         for number, wire, at, length in fields(data, start, end):
             count += 1 + (length // _PACKED_PER_MESSAGE if number in packed else 0)
@@ -56,7 +57,7 @@ def check_wire(data: bytes) -> None:
                     f"Expected a network of at most {limits.MESSAGES} fields, got more in a file "
                     f"of {len(data)} bytes. Export a part of the network."
                 )
-            if wire == _BYTES and (number in inner or kind == "any"):
+            if wire == _BYTES and length and (number in inner or kind == "any"):
                 waiting.append((inner.get(number, "any"), at, at + length))
 
 
@@ -88,7 +89,7 @@ def fields(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int, i
     while at < end:
         tag, at = _varint(data, at, end)
         number, wire = tag >> 3, tag & 7
-        length = {_FIXED64: 8, _FIXED32: 4}.get(wire, -1)
+        length = {_FIXED64: 8, _FIXED32: 4, **dict.fromkeys(_GROUPS, 0)}.get(wire, -1)
         begin = at
         if wire == _VARINT:
             _, stop = _varint(data, at, end)

@@ -1,6 +1,6 @@
 """SavedModel folders, frozen graphs and TensorFlow Lite files → Keras, by way of ONNX."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ def graph_to_keras(
     ops: Mapping[str, Callable[..., object]] | None = None,
     placeholders: bool = False,
     allow_mismatch: bool = False,
+    allow_ops: Collection[str] = (),
     name: str | None = None,
 ) -> "keras.Model":
     """Trainable Keras model of a SavedModel folder, a frozen `.pb` or a `.tflite` file.
@@ -35,6 +36,8 @@ def graph_to_keras(
         ops: name of an operator → function that builds it, for those without a converter.
         placeholders: leaves layers that do nothing where an operator has no converter.
         allow_mismatch: returns the model even if its answers differ from the source's.
+        allow_ops: operators by name that may be in a TensorFlow graph although they reach files,
+            devices or other programs; while it is converted they may run.
         name: of the model.
 
     Raises:
@@ -52,13 +55,17 @@ def graph_to_keras(
     if folder is not None and not (ops or placeholders or input_shapes):
         from converters.tf_to_keras.graphs.keras_layers import load_layers
 
-        layered = load_layers(folder, name)
+        layered = load_layers(folder, name, allow_ops)
         if layered is not None:
             from converters.tf_to_keras.certificate import recorded
 
             return recorded(*layered, folder, "SavedModel of Keras 2")
     proto = graph_to_onnx(
-        path, input_shapes=input_shapes, ops=tuple(ops or ()), placeholders=placeholders
+        path,
+        input_shapes=input_shapes,
+        ops=tuple(ops or ()),
+        placeholders=placeholders,
+        allow_ops=allow_ops,
     )
     model = onnx_to_keras(
         proto, ops=ops, placeholders=placeholders, allow_mismatch=allow_mismatch, name=name
@@ -76,6 +83,7 @@ def graph_to_onnx(
     input_shapes: Shapes | None = None,
     ops: Sequence[str] = (),
     placeholders: bool = False,
+    allow_ops: Collection[str] = (),
 ) -> "onnx.ModelProto":
     """ONNX network of the same files: float32, real weight names, its batch free.
 
@@ -92,11 +100,11 @@ def graph_to_onnx(
     if folder is not None:
         from converters.tf_to_keras.graphs.saved_model import saved_model_to_onnx
 
-        return saved_model_to_onnx(folder, input_shapes=input_shapes)
+        return saved_model_to_onnx(folder, input_shapes=input_shapes, allow_ops=allow_ops)
     if path.suffix.lower() == ".pb":
         from converters.tf_to_keras.graphs.frozen import frozen_to_onnx
 
-        return frozen_to_onnx(path, input_shapes=input_shapes)
+        return frozen_to_onnx(path, input_shapes=input_shapes, allow_ops=allow_ops)
     from converters.tf_to_keras.tflite.convert import tflite_to_onnx
     from converters.tf_to_keras.tflite.read import read_bytes
 

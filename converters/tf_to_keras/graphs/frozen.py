@@ -1,6 +1,6 @@
 """A frozen graph (`.pb`: a GraphDef whose variables are constants) → ONNX."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,10 @@ _NO_OUTPUT = {"Const", "Placeholder", "NoOp", "Assert", "PlaceholderWithDefault"
 
 
 def frozen_to_onnx(
-    path: str | Path, *, input_shapes: Mapping[str, Sequence[int | None]] | None = None
+    path: str | Path,
+    *,
+    input_shapes: Mapping[str, Sequence[int | None]] | None = None,
+    allow_ops: Collection[str] = (),
 ) -> onnx.ModelProto:
     """ONNX network of a `.pb` graph: from its placeholders to the nodes that nobody takes.
 
@@ -28,14 +31,18 @@ def frozen_to_onnx(
 
         proto = frozen_to_onnx("mobilenet_frozen.pb")
     """
-    return to_onnx(read_frozen(path, input_shapes=input_shapes), Path(path).stem)
+    frozen = read_frozen(path, input_shapes=input_shapes, allow_ops=allow_ops)
+    return to_onnx(frozen, Path(path).stem)
 
 
 def read_frozen(
-    path: str | Path, *, input_shapes: Mapping[str, Sequence[int | None]] | None = None
+    path: str | Path,
+    *,
+    input_shapes: Mapping[str, Sequence[int | None]] | None = None,
+    allow_ops: Collection[str] = (),
 ) -> Frozen:
     """The flat graph of a `.pb` file, its float constants taken out as weights."""
-    graph = read_graph_def(path)
+    graph = read_graph_def(path, allow_ops)
     if unfrozen := [node.name for node in graph.node if node.op in VARIABLES]:
         raise ReadError(
             f"Expected a graph whose variables are constants, got {len(unfrozen)} variables in "

@@ -4,13 +4,14 @@
 The functions in the folder are not needed, so whatever they do is not run.
 """
 
-import json
 import logging
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from converters.doors.json_text import read_json
 from converters.errors import ConversionError, ReadError
 from converters.tf_to_keras.graphs.source.read import read_bytes, read_saved_model
 from converters.tf_to_keras.graphs.source.variables import Variable, read_variables
@@ -26,7 +27,9 @@ _LOG = logging.getLogger(__name__)
 _NETWORKS = ("_tf_keras_network", "_tf_keras_sequential", "_tf_keras_model")
 
 
-def load_layers(folder: Path, name: str | None = None) -> "tuple[keras.Model, Found] | None":
+def load_layers(
+    folder: Path, name: str | None = None, allow_ops: Collection[str] = ()
+) -> "tuple[keras.Model, Found] | None":
     """The model and what was found beside it; None where the folder does not say its layers."""
     from converters.tf_to_keras.found import Found
     from converters.tf_to_keras.keras2 import one_message, source_names
@@ -36,7 +39,7 @@ def load_layers(folder: Path, name: str | None = None) -> "tuple[keras.Model, Fo
 
     if not (folder / METADATA).is_file():
         return None
-    graph = read_saved_model(folder)
+    graph = read_saved_model(folder, allow_ops)
     try:
         with one_message(folder.name):
             config, layers = _config(folder)
@@ -64,7 +67,9 @@ def _config(folder: Path) -> tuple[dict[str, Any], dict[int, str]]:
         raise ReadError(f"Expected Keras metadata in '{folder / METADATA}', got: {err}.") from err
     root, layers = None, {}
     for node in metadata.nodes:
-        said = json.loads(node.metadata)
+        said = read_json(node.metadata, METADATA)
+        if not isinstance(said, dict):
+            continue
         if node.node_path == "root" and node.identifier in _NETWORKS:
             root = said
         elif node.node_path.count(".") == 1 and "name" in said:

@@ -2,21 +2,27 @@
 
 import json
 import logging
+import math
 import re
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from converters.errors import ConversionError, MissingExtraError, UnsupportedError
+from converters.errors import ConversionError, MissingExtraError, ReadError, UnsupportedError
 from converters.tf_to_keras.graphs.batch_norm import restore_batch_norm
 from converters.tf_to_keras.graphs.bias import take_in_biases
 from converters.tf_to_keras.graphs.freeze import Frozen, plain_step
 from converters.tf_to_keras.graphs.names import parameter_names, renamed, shorten_nodes
 from converters.tf_to_keras.graphs.rewrite import rewrite
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
 OPSET = 17
 _LOG = logging.getLogger(__name__)
+_MOST_ELEMENTS = 2**28  # of one value for one sample; a gigabyte of float32
 # Of tf2onnx's twelve: the others move weights, fold BatchNorm or reorder axes.
 _OPTIMISERS = ("remove_identity", "loop_optimizer", "einsum_optimizer")
 
@@ -54,6 +60,7 @@ def _run_tf2onnx(frozen: Frozen, name: str) -> onnx.ModelProto:
     try:
         with tf.Graph().as_default() as graph:
             tf.import_graph_def(frozen.graph, name="")
+        _check_shapes(graph)
         # continue_on_error: what has no converter is listed below, all at once.
         converted = tf2onnx.tfonnx.process_tf_graph(
             graph, opset=OPSET, input_names=inputs, output_names=list(frozen.outputs.values()),
@@ -71,6 +78,20 @@ def _run_tf2onnx(frozen: Frozen, name: str) -> onnx.ModelProto:
             "network to ONNX where it was made, or convert its .tflite file."
         ) from err
     return proto
+
+
+def _check_shapes(graph: "tf.Graph") -> None:
+    """Raises ReadError for a value too large to compute: tf2onnx computes what is constant."""
+    for operation in graph.get_operations():
+        for output in operation.outputs:
+            sizes = output.shape.as_list() if output.shape.rank is not None else []
+            if math.prod(size or 1 for size in sizes) > _MOST_ELEMENTS:
+                raise ReadError(
+                    f"Expected values of at most {_MOST_ELEMENTS:,} numbers, got the shape {sizes} "
+                    f"from {operation.type} '{operation.name[:100]}'. The file is damaged or made "
+                    "to exhaust memory, or its input shapes are too large: give smaller ones with "
+                    "input_shapes."
+                )
 
 
 def _check_operators(graph: object) -> None:

@@ -1,6 +1,6 @@
 """A SavedModel folder → ONNX: its signature's graph, the values from its checkpoint."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,10 @@ _FIRST = ("serving_default", "serve", "predict", "default")
 
 
 def saved_model_to_onnx(
-    folder: str | Path, *, input_shapes: Mapping[str, Sequence[int | None]] | None = None
+    folder: str | Path,
+    *,
+    input_shapes: Mapping[str, Sequence[int | None]] | None = None,
+    allow_ops: Collection[str] = (),
 ) -> onnx.ModelProto:
     """ONNX network of a SavedModel's serving signature; nothing of the folder is run.
 
@@ -28,14 +31,18 @@ def saved_model_to_onnx(
 
         proto = saved_model_to_onnx("flowers/1")
     """
-    return to_onnx(frozen_saved_model(folder, input_shapes=input_shapes), Path(folder).name)
+    frozen = frozen_saved_model(folder, input_shapes=input_shapes, allow_ops=allow_ops)
+    return to_onnx(frozen, Path(folder).name)
 
 
 def frozen_saved_model(
-    folder: str | Path, *, input_shapes: Mapping[str, Sequence[int | None]] | None = None
+    folder: str | Path,
+    *,
+    input_shapes: Mapping[str, Sequence[int | None]] | None = None,
+    allow_ops: Collection[str] = (),
 ) -> Frozen:
     """The flat graph of the serving signature with its weights beside it."""
-    graph = read_saved_model(folder)
+    graph = read_saved_model(folder, allow_ops)
     signature = _signature(graph, str(folder))
     inputs = {name: info.name for name, info in sorted(signature.inputs.items())}
     outputs = {name: info.name for name, info in sorted(signature.outputs.items())}

@@ -20,6 +20,8 @@ from converters.tf_to_keras.tflite.network import Network, Operator, Quantisatio
 LARGEST_FILE = 2**31  # flatbuffers cannot be larger
 LARGEST_RANK = 8
 LONGEST_LIST = 200_000  # tensors, operators, buffers
+MOST_ELEMENTS = 2**28  # of one tensor; a gigabyte of float32
+MOST_COMPUTED = 2**30  # of all that are computed, for a batch of one
 NUMPY_TYPES = {
     "FLOAT32": "<f4", "FLOAT16": "<f2", "FLOAT64": "<f8", "BOOL": "?",
     "INT8": "i1", "INT16": "<i2", "INT32": "<i4", "INT64": "<i8",
@@ -130,7 +132,8 @@ def _tensor(
             shape, signature if len(signature) == len(shape) else shape, strict=True
         )
     )
-    if len(shape) > LARGEST_RANK or any(size < -1 for size in shape):
+    count = prod(max(size, 1) for size in shape)
+    if len(shape) > LARGEST_RANK or any(size < -1 for size in shape) or count > MOST_ELEMENTS:
         raise _damaged(f"a tensor of shape {list(shape)}")
     kind = types[int(str(table.Type()))]
     raw = buffers[int(str(table.Buffer()))]
@@ -219,6 +222,9 @@ def _check_size(network: Network, file_size: int) -> None:
     used = sum(len(tensor.raw) for tensor in network.tensors if tensor.raw is not None)
     if used > 4 * file_size + 2**24:
         raise _damaged(f"constants of {used:,} bytes together in a file of {file_size:,}")
+    computed = sum(prod(s or 1 for s in t.shape) for t in network.tensors if not t.constant)
+    if computed > MOST_COMPUTED:
+        raise _damaged(f"{computed:,} numbers to compute for one sample")
 
 
 def _damaged(finding: str) -> ReadError:

@@ -44,6 +44,7 @@ PLACES = (
 # What wrappers put before each name: DataParallel, torch.compile, Lightning and the like.
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "backbone.", "encoder.")
 SHOWN = 12
+FREE_BYTES, LARGEST_VIEW = 64 << 20, 4  # how much larger than its storage a tensor may look
 
 
 def read_state_dict(path: Path, *, safetensors: bool = False) -> dict[str, "torch.Tensor"]:
@@ -65,7 +66,28 @@ def read_state_dict(path: Path, *, safetensors: bool = False) -> dict[str, "torc
             f"{', '.join(map(str, list(content)[:SHOWN])) or 'empty'}. "
             "Save `module.state_dict()` with torch.save."
         )
+    check_strides(found, path)
     return found
+
+
+def check_strides(tensors: Mapping[str, "torch.Tensor"], path: Path) -> None:
+    """Nothing for tensors that have about as many numbers as are stored, else UnsafeFileError.
+
+    A tensor may be a view with steps of zero: four bytes that show as terabytes once copied.
+    """
+    import torch
+
+    for name, tensor in tensors.items():
+        if tensor.layout != torch.strided or tensor.is_meta:
+            continue
+        shown = tensor.numel() * tensor.element_size()
+        if shown > FREE_BYTES + LARGEST_VIEW * tensor.untyped_storage().nbytes():
+            raise UnsafeFileError(
+                f"Expected tensors that hold their numbers, got '{name[:100]}' "
+                f"{tuple(tensor.shape)} in {path}, which shows {shown:,} bytes and stores "
+                f"{tensor.untyped_storage().nbytes():,}: it is made to exhaust memory. Do not use "
+                "it; ask for the weights as safetensors."
+            )
 
 
 def fill_architecture(

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from converters.doors.json_text import read_json
 from converters.errors import ReadError, UnsafeFileError
 
 if TYPE_CHECKING:
@@ -47,8 +48,11 @@ def load_pt2(path: Path) -> "ExportedProgram":
     try:
         with zipfile.ZipFile(path) as archive:
             findings = list(_findings(archive))
-    except (zipfile.BadZipFile, ValueError, KeyError, AttributeError, RecursionError) as err:
-        raise ReadError(f"Expected a .pt2 file, got one that cannot be read: {path}.") from err
+    except Exception as err:  # a broken member, or JSON of another shape than a program's
+        raise ReadError(
+            f"Expected a .pt2 file, got one that cannot be read: {path} ({str(err)[:200]}). Export "
+            "it again with torch.export.save."
+        ) from err
     if findings:
         raise UnsafeFileError(
             f"Expected a .pt2 file that holds a graph and tensors only, got {path} with:\n  "
@@ -67,16 +71,16 @@ def load_pt2(path: Path) -> "ExportedProgram":
 
 def _findings(archive: zipfile.ZipFile) -> Iterator[str]:
     for member in archive.namelist():
-        name = member.partition("/")[2]
+        name = member.casefold().partition("/")[2]  # libtorch finds names of either case
         folder, _, file = name.rpartition("/")
         if name.startswith("data/aotinductor"):
             yield "compiled machine code (AOTInductor)"
         elif folder == "data/sample_inputs" and file.endswith(".pt"):
             yield from _pickle_findings(archive.read(member), "sample inputs")
         elif file.endswith("_config.json"):
-            yield from _config_findings(json.loads(archive.read(member)))
+            yield from _config_findings(read_json(archive.read(member), member))
         elif folder == "models" and file.endswith(".json"):
-            yield from _graph_findings(json.loads(archive.read(member)))
+            yield from _graph_findings(read_json(archive.read(member), member))
         elif folder in {"data/weights", "data/constants"} and file.endswith(".pt"):
             yield f"weights of the older, pickled layout ({name})"
 
@@ -129,7 +133,8 @@ def _is_safe(text: str, key: str) -> bool:
     if key == "guards_code":
         return True  # never evaluated: the network is taken out with check_guards=False
     if key in {"in_spec", "out_spec"}:
-        return all(_is_plain(spec) for spec in json.loads(text)[1:])
+        spec = read_json(text, key)
+        return isinstance(spec, list) and all(_is_plain(part) for part in spec[1:])
     return bool(IDENTIFIER.fullmatch(text))
 
 

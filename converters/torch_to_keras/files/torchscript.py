@@ -26,9 +26,13 @@ def load_torchscript(path: Path) -> "torch.jit.ScriptModule":
     """The network in the file on the CPU; UnsafeFileError where its code reaches further."""
     import torch
 
-    with zipfile.ZipFile(path) as archive:
-        sources = [m for m in archive.namelist() if "/code/" in m and m.endswith(".py")]
-        text = "\n".join(archive.read(member).decode("utf-8", "replace") for member in sources)
+    try:
+        text = _sources(path)
+    except Exception as err:  # each way of packing has errors of its own
+        raise ReadError(
+            f"Expected a whole TorchScript file, got the broken archive {path} ({err}). Download "
+            "or save it again."
+        ) from err
     found = sorted({match.group() for match in UNSAFE_CODE.finditer(text)})
     if found:
         raise UnsafeFileError(
@@ -44,3 +48,10 @@ def load_torchscript(path: Path) -> "torch.jit.ScriptModule":
             f"Expected a TorchScript file, got one that torch {torch.__version__} cannot load: "
             f"{path} ({err}). Write it again with torch.jit.save, or use torch.export.save."
         ) from err
+
+
+def _sources(path: Path) -> str:
+    """All source code in the file, whatever the case and suffix of its name."""
+    with zipfile.ZipFile(path) as archive:
+        members = [m for m in archive.namelist() if "/code/" in f"/{m.casefold()}"]
+        return "\n".join(archive.read(member).decode("utf-8", "replace") for member in members)

@@ -1,6 +1,5 @@
 """Tensors out of PyTorch's files and safetensors: numbers by name, no code is run."""
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,10 +66,18 @@ def _read_pickled(path: Path) -> dict[str, np.ndarray]:
     require_reader(path)
     import torch
 
-    _refuse_torchscript(path)
+    from converters import ReadError
+    from converters.torch_to_keras.files.checkpoint import check_strides
+
+    if _kind(path) == "safetensors":
+        return _read_safetensors(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-        tensors = {key: _array(tensor) for key, tensor in _tensors(content).items()}
+        found = _tensors(content)
+        check_strides(found, path)
+        tensors = {key: _array(tensor) for key, tensor in found.items()}
+    except ReadError as err:
+        raise WeightsError(str(err)) from err
     # Unpickling, zip, runtime, end of file, attribute …: as many kinds as ways to be broken.
     except Exception as err:
         reason = (str(err).strip() or type(err).__name__).splitlines()[0].split(". ")[0]
@@ -88,15 +95,26 @@ def _read_pickled(path: Path) -> dict[str, np.ndarray]:
     return tensors
 
 
-def _refuse_torchscript(path: Path) -> None:
-    # torch.load would warn first and then advise to switch its safety off.
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if any(name.endswith("/constants.pkl") for name in archive.namelist()):
-                raise WeightsError(
-                    f"Expected a file of tensors, got {path}, a TorchScript program. Save its "
-                    "weights with torch.save(program.state_dict(), 'weights.pth')."
-                )
+def _kind(path: Path) -> str:
+    """What the file is by its content, once its archive was looked through."""
+    from converters import ReadError
+    from converters.torch_to_keras.files.kinds import kind_of
+
+    try:
+        kind: str = kind_of(path)
+    except ReadError as err:
+        raise WeightsError(
+            f"Expected a file of tensors, got {path}, which is cut short or something else. {err} "
+            "Give a file of torch.save(model.state_dict(), 'weights.pth')."
+        ) from err
+    if kind in ("torchscript", "pt2"):
+        # torch.load would warn first and then advise to switch its safety off.
+        what = "a TorchScript program" if kind == "torchscript" else "an exported program"
+        raise WeightsError(
+            f"Expected a file of tensors, got {path}, {what}. Save its weights with "
+            "torch.save(program.state_dict(), 'weights.pth')."
+        )
+    return kind
 
 
 def _tensors(content: object) -> dict[str, "torch.Tensor"]:

@@ -1,6 +1,6 @@
 """Networks that are not the catalogue's: how they are read, cut and checked.
 
-keras_file   a file that Keras opens, and why one does not
+doors        a file from elsewhere, looked through before Keras or a runtime opens it
 frame        what size of picture a network takes
 metadata     what an imported file says about its pixels and classes
 cut          where the old classifier begins

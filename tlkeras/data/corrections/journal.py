@@ -11,14 +11,12 @@ somebody else: it is neither read nor written.
 
 import csv
 import io
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from uuid import uuid4
 
 from tlkeras.data.picture import printable
+from tlkeras.disk import write_bytes
 from tlkeras.errors import DataError
 
 JOURNAL_NAME = "labels.csv"
@@ -158,20 +156,10 @@ def _rows(path: Path) -> list[list[str]] | None:
 def _write(target: Path, rows: Sequence[Sequence[str]]) -> None:
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)
-    real = Path(os.path.realpath(target))
-    fresh = real.with_name(f".tlkeras-writing-{uuid4().hex[:12]}")
     try:
-        with open(fresh, "xb") as file:
-            file.write(text.getvalue().encode("utf-8", "surrogateescape"))
-            file.flush()
-            os.fsync(file.fileno())
-        if real.exists():
-            shutil.copymode(real, fresh)
-        os.replace(fresh, real)
+        write_bytes(target, text.getvalue().encode("utf-8", "surrogateescape"))
     except OSError as err:
         raise DataError(
             f"Expected a folder in which {JOURNAL_NAME} can be written. Received: "
-            f"{printable(target.parent)!r}: {err.strerror}. Make it writable, or work on a copy."
+            f"{printable(target.parent)!r}: {err}. Make it writable, or work on a copy."
         ) from err
-    finally:
-        fresh.unlink(missing_ok=True)

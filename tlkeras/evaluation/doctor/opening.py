@@ -5,8 +5,6 @@
 .h5           model_config┘
 """
 
-import json
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
 
 _CODE = ("Lambda", "__lambda__")
 _PLAIN = ("Functional", "TensorShape", "DTypePolicy", "Policy")
-_LARGEST_CONFIG = 256 * 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +58,7 @@ def opened(path: Path) -> Opened:
     symptoms = tuple(_code(config))
     if symptoms:
         return Opened(None, compiled, symptoms)
-    from tlkeras.backbones.foreign.keras_file import open_keras
+    from tlkeras.backbones.foreign.doors import open_keras
 
     try:
         return Opened(open_keras(path), compiled)
@@ -75,23 +72,13 @@ class _NoModel(Exception):  # noqa: N818 - told as a symptom
 
 def _configs(path: Path) -> tuple[object, dict[str, Any]]:
     """The model's configuration and its compile configuration, as plain values."""
-    try:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                if archive.getinfo("config.json").file_size > _LARGEST_CONFIG:
-                    raise _NoModel("its config.json is too large to be one")
-                config = json.loads(archive.read("config.json"))
-            return config, _mapping(config.get("compile_config"))
-        import h5py
+    from tlkeras.backbones.foreign.doors import configs
 
-        with h5py.File(path, "r") as file:
-            if "model_config" not in file.attrs:
-                raise _NoModel("it holds weights only, no layers")
-            config = json.loads(file.attrs["model_config"])
-            compiled = json.loads(file.attrs.get("training_config", "{}"))
-        return config, _mapping(compiled)
-    except (OSError, KeyError, ValueError, AttributeError, zipfile.BadZipFile) as err:
-        raise _NoModel(str(err).splitlines()[0][:200] if str(err) else type(err).__name__) from err
+    try:
+        config, compiled = configs(path)
+    except WeightsError as err:
+        raise _NoModel(str(err)) from err
+    return config, _mapping(compiled)
 
 
 def _mapping(value: object) -> dict[str, Any]:
@@ -99,7 +86,7 @@ def _mapping(value: object) -> dict[str, Any]:
 
 
 def _unreadable(path: Path, reason: str) -> Symptom:
-    reason = (reason.strip() or "no reason given").splitlines()[0][:200]
+    reason = (reason.strip() or "no reason given").splitlines()[0][:400]
     weights_only = "weights only" in reason
     return Symptom(
         "weights-only" if weights_only else "unreadable",

@@ -6,6 +6,7 @@ thread 2: read 8 pictures ─▶ │ Engine │ ─▶ embeddings (8, d)
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
@@ -52,6 +53,45 @@ class Engine(Protocol):
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """Embeddings (m, d) float32 of pixels (m, h, w, 3) float32 or uint8 in [0, 255]."""
         ...
+
+
+@dataclass(frozen=True, eq=False)
+class WholeBatches:
+    """An engine whose answer for a picture does not depend on how many others come with it.
+
+    A matrix product of one row may be summed in another order than the same row among four, and
+    which pictures are left to compute depends on where the last run was broken off.
+
+    Example::
+
+        WholeBatches(onnxruntime_engine("backbone.onnx"))(pixels[:1])       # filled up to 4
+    """
+
+    engine: Engine
+
+    @property
+    def name(self) -> str:
+        """The engine's."""
+        return self.engine.name
+
+    @property
+    def precision(self) -> Precision:
+        """The engine's."""
+        return self.engine.precision
+
+    @property
+    def streams(self) -> int:
+        """The engine's."""
+        return self.engine.streams
+
+    @property
+    def batch(self) -> int:
+        """The engine's."""
+        return self.engine.batch
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        """Embeddings (m, d) float32 of pixels (m, h, w, 3) float32 or uint8 in [0, 255]."""
+        return in_batches(self.engine, pixels, self.batch, full=True)
 
 
 def in_batches(run: Run, pixels: np.ndarray, batch: int, *, full: bool = False) -> np.ndarray:

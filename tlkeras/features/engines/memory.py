@@ -3,13 +3,13 @@
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Iterable
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from tlkeras.disk import write_bytes
 from tlkeras.features.engines.choice import TOLERANCES, Choice
 from tlkeras.features.engines.hardware import Hardware, hardware
 
@@ -47,8 +47,6 @@ def remember(folder: Path, key: str, choice: Choice) -> None:
 
         remember(cache_folder(), trial_key(fingerprint, candidates), choice)
     """
-    file = _file(folder, key)
-    fresh = file.with_suffix(f".{os.getpid()}.tmp")
     kept = {
         "name": choice.name,
         "precision": choice.precision,
@@ -58,9 +56,7 @@ def remember(folder: Path, key: str, choice: Choice) -> None:
     }
     told = {"format": _FORMAT, "key": key, "choice": kept}
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(json.dumps(told, indent=1), encoding="utf-8")
-        fresh.replace(file)
+        write_bytes(_file(folder, key), json.dumps(told, indent=1).encode("utf-8"))
     except OSError as err:
         logger.info("the choice of an engine is not kept: %s", err)
 

@@ -23,18 +23,19 @@ class OnnxRuntimeEngine:
     name: str = "onnxruntime"
     precision: Precision = "float32"
     batch: int = BATCH
+    outputs: tuple[str, ...] | None = None
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """Embeddings (m, d) float32 of pixels (m, h, w, 3) float32 or uint8 in [0, 255]."""
         return in_batches(self._run, pixels, self.batch)
 
     def _run(self, pixels: np.ndarray) -> np.ndarray:
-        found = self.session.run(None, {self.session.get_inputs()[0].name: pixels})
+        found = self.session.run(self.outputs, {self.session.get_inputs()[0].name: pixels})
         return found[0] if len(found) == 1 else np.column_stack(found)
 
 
 def onnxruntime_engine(
-    file: str | Path, *, streams: int | None = None, threads: int = 1
+    file: str | Path, *, streams: int | None = None, threads: int = 1, omit: str | None = None
 ) -> OnnxRuntimeEngine:
     """Engine that runs an ONNX file of one picture input; several outputs come side by side.
 
@@ -43,6 +44,7 @@ def onnxruntime_engine(
             checked, since the runtime follows external data out of its folder.
         streams: threads that call it at once; None: one a core.
         threads: cores that one call computes on; more than one only with `streams=1`.
+        omit: an output that is not asked for, should the file have it.
 
     Raises:
         MissingExtraError: onnxruntime is not installed.
@@ -53,7 +55,9 @@ def onnxruntime_engine(
         engine = onnxruntime_engine("backbone.onnx", streams=2)
         engine(pixels)                                  # (8, 224, 224, 3) → (8, 1280)
     """
-    return OnnxRuntimeEngine(onnx_session(file, threads), streams or max(cores() // threads, 1))
+    session = onnx_session(file, threads)
+    names = tuple(each.name for each in session.get_outputs() if each.name != omit)
+    return OnnxRuntimeEngine(session, streams or max(cores() // threads, 1), outputs=names)
 
 
 def onnx_session(file: str | Path, threads: int) -> Any:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Pictures = Part | ImageFolder | Source | Iterable[Source]
 
 PICTURES = 32
+_LABEL_BYTES = 4 << 20
 
 
 def doctor(
@@ -149,7 +150,8 @@ def _class_names(pictures: Pictures | None) -> tuple[str, ...] | None:
 
 
 def _lines(path: Path) -> tuple[str, ...]:
-    return tuple(path.read_text(encoding="utf-8", errors="replace").splitlines())
+    with path.open("rb") as file:  # a file of names, not whatever somebody put beside a model
+        return tuple(file.read(_LABEL_BYTES).decode("utf-8", "replace").splitlines())
 
 
 def _compiled(model: "keras.Model") -> dict[str, object]:

@@ -4,10 +4,10 @@ Its config has the node's definition and the inputs that were constants; the nod
 said here by the function of ops.py that does the same.
 """
 
-import json
 from collections.abc import Callable
 from typing import Any
 
+from converters.doors.json_text import read_json
 from converters.tf_to_keras.keras2.translate import ops
 from converters.tf_to_keras.keras2.tree import Json, UntranslatableError, plain
 
@@ -87,8 +87,8 @@ _DTYPES = {
 
 def find(config: Json) -> Callable[..., Any]:
     """A function of the layer's tensors; raises UntranslatableError for other operators."""
-    node = config["node_def"]
-    node = json.loads(node) if isinstance(node, str) else node
+    node: Any = config["node_def"]
+    node = read_json(node, "the config") if isinstance(node, str) else node
     attributes = node.get("attr", {})
     constants = {int(i): plain(value) for i, value in (config.get("constants") or {}).items()}
     function = _function(node["op"], attributes)

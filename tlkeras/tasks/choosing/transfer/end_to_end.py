@@ -26,10 +26,10 @@ from tlkeras.progress import Progress
 from tlkeras.tasks.choosing.transfer.untrained import new_head
 from tlkeras.tasks.network.assembly import EMBEDDING, join
 from tlkeras.training.feed import Feed
-from tlkeras.training.finetune import one_epoch
 from tlkeras.training.freeze import is_batchnorm, leaf_layers, position
 from tlkeras.training.recipe import Recipe
 from tlkeras.training.step import TrainingStep, inference
+from tlkeras.training.tuning.epochs import one_epoch
 
 LAST = 3  # epochs whose answers are averaged for the end of a course
 MOMENTUM = 0.9  # of BatchNorm while it trains: hundreds of steps are all there are

@@ -1,15 +1,7 @@
-"""What every export has in common: put in place only when it answers like the Keras model.
+"""Whether an export answers like the Keras model that it was made of, on the same input."""
 
-written in a folder beside the target ─▶ run on random input ─▶ same answers? ─▶ renamed
-"""
-
-import os
-import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 
@@ -25,37 +17,6 @@ _SMALL_PX, _LARGE_PX = 40, 300  # for open sizes of pictures: one to enlarge, on
 _OPEN_LENGTH = 9  # for other open axes; the same in no two axes
 
 Answers = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
-
-
-@contextmanager
-def staged(path: str | Path) -> Iterator[Path]:
-    """A name in a hidden folder beside `path`; all that is there takes its place at the end.
-
-    Files replace files and a folder a folder. After an error nothing new is left, and what
-    stood at `path` still does.
-
-    Example::
-
-        with staged("net.onnx") as fresh:
-            fresh.write_bytes(content)
-    """
-    target = Path(os.path.realpath(path))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    folder = target.with_name(f".converters-writing-{uuid4().hex[:12]}")
-    folder.mkdir()
-    try:
-        yield folder / target.name
-        # The file itself comes last: whoever sees it finds what lies beside it.
-        for fresh in sorted(folder.iterdir(), key=lambda entry: entry.name == target.name):
-            _put(fresh, target.with_name(fresh.name), folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _put(fresh: Path, target: Path, folder: Path) -> None:
-    if fresh.is_dir() and target.is_dir():
-        os.rename(target, folder / f"{target.name}.previous")
-    os.replace(fresh, target)
 
 
 def sample_inputs(model: Any, batch: int, given: Sequence[np.ndarray] | None) -> list[np.ndarray]:
