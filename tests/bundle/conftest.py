@@ -84,7 +84,12 @@ def make_bundle(model: "keras.Model") -> Bundle:
         metrics={"test": {"accuracy": 0.9, "interval": [0.6, 0.98], "n": 10}},
         history=[{"epoch": 0, "loss": 1.1}, {"epoch": 1, "loss": 1 / 3, "note": "best, so far"}],
         manifest=[
-            {"path": f"{name}/a,b\n\udc80.jpg", "sha256": f"{n:064x}", "label": name, "part": part}
+            {
+                "path": f"{name}/a\r,b\n\udc80.jpg",
+                "sha256": f"{n:064x}",
+                "label": name,
+                "part": part,
+            }
             for n, (name, part) in enumerate(zip(CLASSES, parts, strict=True))
         ],
         versions={"python": "3.11.7", "keras": "3.15.1"},

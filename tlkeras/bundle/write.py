@@ -1,7 +1,5 @@
 """Bundle → run folder, complete or not at all."""
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -33,6 +31,7 @@ from tlkeras.bundle.index import is_run, sha256
 from tlkeras.bundle.outputs import to_json
 from tlkeras.bundle.portable import check_portable
 from tlkeras.bundle.unknown import facts, to_npy
+from tlkeras.data.columns.csv_rows import csv_text
 from tlkeras.errors import BundleError
 
 DATA_COLUMNS = ("path", "sha256", "label", "part")
@@ -136,8 +135,4 @@ def _columns(rows: Sequence[Mapping[str, object]]) -> tuple[str, ...]:
 
 
 def _csv(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> str:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return csv_text([columns, *([row.get(name, "") for name in columns] for row in rows)])

@@ -1,8 +1,9 @@
-"""A CSV table of pictures as rows: which columns it must have, may have, and has for nothing."""
+"""CSV tables: pictures as rows, and any rows as a text that is read back the same."""
 
 import csv
+import io
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -42,6 +43,21 @@ def csv_rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
             f"Expected a comma-separated UTF-8 table of pictures, got {printable(table)}: {err}. "
             "Check the name and save it as CSV UTF-8."
         ) from err
+
+
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    """Rows as CSV, a line each; values are quoted where they have to be.
+
+    >>> csv_text([["path", "label"], ["Icon\\r", "a,b"]])
+    'path,label\\n"Icon\\r","a,b"\\n'
+    """
+    text = io.StringIO(newline="")
+    plain = csv.writer(text, lineterminator="\n")
+    # Python's writer leaves a lone carriage return bare, and its reader ends the row there.
+    quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for row in rows:
+        (quoted if any("\r" in str(value) for value in row) else plain).writerow(row)
+    return text.getvalue()
 
 
 def _check(table: Path, header: Sequence[str]) -> None:

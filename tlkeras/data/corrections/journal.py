@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tlkeras.data.columns.csv_rows import csv_text
 from tlkeras.data.picture import printable
 from tlkeras.disk import write_bytes
 from tlkeras.errors import DataError
@@ -154,10 +155,8 @@ def _rows(path: Path) -> list[list[str]] | None:
 
 
 def _write(target: Path, rows: Sequence[Sequence[str]]) -> None:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(rows)
     try:
-        write_bytes(target, text.getvalue().encode("utf-8", "surrogateescape"))
+        write_bytes(target, csv_text(rows).encode("utf-8", "surrogateescape"))
     except OSError as err:
         raise DataError(
             f"Expected a folder in which {JOURNAL_NAME} can be written. Received: "
