@@ -7,7 +7,7 @@ EXTRAS := dev,demo,plots,convert,engines
 # A worker that crashes ends the run as a failure; a replaced one would leave it waiting.
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --max-worker-restart 0
 
-.PHONY: demo test fast torture lint types architecture check docs wheel lock clean
+.PHONY: demo test fast torture notebooks lint types architecture check docs wheel lock clean
 
 demo: $(READY)           ## train on real digits, export, send bytes to the SavedModel
 	$(BIN)/tlkeras demo
@@ -20,6 +20,12 @@ fast: $(READY)           ## the tests that take seconds
 
 torture: $(READY)        ## kills, hostile files, full disks: an hour at most, one table
 	$(BIN)/python -m tests.torture
+
+# JupyterLab brings the kernel and the client; PyTorch is what one of them imports from.
+notebooks: $(READY)      ## every notebook with a real kernel; fails when a cell fails
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable ".[$(EXTRAS),torch,notebook]"
+	$(BIN)/python scripts/run_notebooks.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

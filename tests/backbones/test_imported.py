@@ -243,3 +243,31 @@ def test_classifier_of_keras_applications_gives_the_catalogues_embedding(pixels,
     spec, model = from_model(source, preprocessing="tf")
     assert spec.width == 1280
     assert model.predict(pixels, verbose=0).shape == (2, 1280)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_file_of_keras_2_is_a_backbone(tmp_path, suffix):
+    keras2 = pytest.importorskip("tf_keras")
+    image = keras2.Input((40, 56, 3))
+    x = keras2.layers.Conv2D(5, 3, kernel_regularizer="l2")(image)
+    x = keras2.layers.DepthwiseConv2D(3)(keras2.layers.BatchNormalization()(x))
+    x = keras2.layers.GlobalAveragePooling2D()(x)
+    before = keras2.Model(image, keras2.layers.Dense(3, activation="softmax")(x))
+    before.save(tmp_path / f"old{suffix}")
+    spec, built = from_model(tmp_path / f"old{suffix}", preprocessing="tf")
+    assert spec.width == 5
+    pixels = np.random.default_rng(0).uniform(0, 255, (2, 40, 56, 3)).astype(np.float32)
+    cut = keras2.Model(image, x)(pixels / 127.5 - 1).numpy()
+    np.testing.assert_allclose(np.asarray(built(pixels)), cut, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_file_of_keras_2_with_code_in_it_is_refused_for_that(tmp_path):
+    keras2 = pytest.importorskip("tf_keras")
+    image = keras2.Input((40, 56, 3))
+    x = keras2.layers.Lambda(lambda pixels: pixels * 2, name="twice")(image)
+    keras2.Model(image, keras2.layers.Conv2D(3, 3)(x)).save(tmp_path / "old.keras")
+    with pytest.raises(BackboneError, match="Lambda"):
+        from_model(tmp_path / "old.keras")

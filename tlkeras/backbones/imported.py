@@ -138,7 +138,6 @@ def _stem(path: Path) -> str:
 
 def _open(path: Path) -> "keras.Model":
     """The network at a path, told by its content; each kind has its own guarded door."""
-    import converters
     from converters.kinds import kind_of
 
     _check_path(path)
@@ -148,9 +147,9 @@ def _open(path: Path) -> "keras.Model":
         return _convert(path)
     try:
         return doors.open_keras(path)
-    except WeightsError as err:
-        # Keras 3 refuses many files of Keras 2, among them all that have its DepthwiseConv2D.
-        if kind in _KERAS_2 and not isinstance(err.__cause__, converters.UnsafeFileError):
+    except WeightsError:
+        # Keras 3 opens few files of Keras 2; our reader builds layer by layer what it knows.
+        if kind in _KERAS_2:
             return _convert(path)
         raise
 
