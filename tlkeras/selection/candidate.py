@@ -7,6 +7,8 @@ the catalogue ─▶ top-1, licence ───────┘
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +17,9 @@ from tlkeras.intervals import wilson_interval
 from tlkeras.selection.neighbours import neighbour_accuracy
 from tlkeras.selection.ridge import left_out_answers
 from tlkeras.selection.transferability import h_score, logme
+
+if TYPE_CHECKING:
+    import keras
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,13 @@ class Candidate:
         licence: of the pretrained weights; "" where none is stated.
         engine: the package that ran it.
         right: (n,) bool, which pictures the held-out head was right about.
+        backbone: what `ImageClassifier` makes it of; None for one that came out of a run folder.
+        weights: the weights that go with it.
+
+    Example::
+
+        best = ranking.best
+        clf = tl.ImageClassifier(best.backbone, weights=best.weights)
     """
 
     name: str
@@ -67,11 +79,14 @@ class Candidate:
     licence: str
     engine: str
     right: np.ndarray = field(repr=False, compare=False)
+    backbone: "str | Path | keras.Model | None" = field(default=None, repr=False, compare=False)
+    weights: str | Path | None = field(default="default", repr=False, compare=False)
 
     def to_dict(self) -> dict[str, object]:
         """The figures as JSON can hold them, without the answer to each picture."""
-        told = {name: value for name, value in vars(self).items() if name != "right"}
-        return {**told, "interval": list(self.interval)}
+        told = {k: value for k, value in vars(self).items() if k not in ("right", "backbone")}
+        weights = None if self.weights is None else str(self.weights)
+        return {**told, "interval": list(self.interval), "weights": weights}
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,25 @@ def test_rows_have_what_was_measured_and_what_is_published(ranking: Ranking) -> 
     json.dumps(ranking.to_dict())
 
 
+def test_one_name_with_two_kinds_of_weights_is_two_that_can_be_trained_on(
+    data: tl.ImageFolder,
+) -> None:
+    ranking = tl.rank(data, [BUILTIN, ("TinyResNet", None)], progress=silent)
+    found = {one.name: one for one in ranking.table}
+    assert {one.weights for one in ranking.table} == {"builtin", None}
+    assert len(found) == 2
+    for one in ranking.table:
+        clf = tl.ImageClassifier(one.backbone, weights=one.weights)
+        assert (clf.source.origin, clf.source.weights) == ("TinyResNet", one.weights)
+    told = [row["weights"] for row in ranking.to_dict()["table"]]
+    assert sorted(map(str, told)) == ["None", "builtin"]
+
+
+def test_what_is_published_is_not_told_of_an_untrained_network(data: tl.ImageFolder) -> None:
+    (row,) = tl.rank(data, [("MobileNet-0.25", None)], progress=silent).table
+    assert row.published_top1 is None
+
+
 def test_accuracy_is_that_of_held_out_pictures_of_train_and_validation(
     ranking: Ranking, data: tl.ImageFolder, embedding: Embedding
 ) -> None:

@@ -201,7 +201,9 @@ class _Ranked:
 def _candidate(one: _Judged) -> Candidate:
     accuracy, interval = accuracy_of(one.scores.right)
     spec = one.contender.spec
-    published = spec.published if spec else None
+    source = one.contender.source
+    # An untrained network has nothing of what is published of the trained one.
+    published = spec.published if spec and source.weights is not None else None
     return Candidate(
         name=one.contender.name,
         accuracy=accuracy,
@@ -216,4 +218,6 @@ def _candidate(one: _Judged) -> Candidate:
         licence=spec.licence if spec else "",
         engine=one.cost.engine,
         right=one.scores.right,
+        backbone=None if source.make else source.origin,
+        weights=source.weights,
     )
