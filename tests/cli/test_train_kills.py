@@ -20,12 +20,23 @@ KILLS, SEED = 4, 7
 TRAIN = "import sys; from tlkeras.cli.main import run; sys.exit(run())"
 
 
+def hear_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(folder: Path, run: Path, cache: Path, *more: str) -> "subprocess.Popen[bytes]":
     words = [sys.executable, "-c", TRAIN, "train", folder, *TUNED, "--to", run, *more]
     surroundings = {**os.environ, "TLKERAS_CACHE": str(cache)}
     log = run.with_suffix(".log").open("ab")
     with log:
-        return subprocess.Popen(list(map(str, words)), env=surroundings, stdout=log, stderr=log)
+        return subprocess.Popen(
+            list(map(str, words)),
+            env=surroundings,
+            stdout=log,
+            stderr=log,
+            # Tests that run in the background of a shell have Ctrl-C ignored, and hand that on.
+            preexec_fn=None if os.name == "nt" else hear_ctrl_c,
+        )
 
 
 @pytest.mark.slow

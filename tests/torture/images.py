@@ -185,8 +185,9 @@ def _lines(process: subprocess.Popen[str]) -> Iterator[str | None]:
 
     def listen() -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            said.put(line)
+        with process.stdout as lines:
+            for line in lines:
+                said.put(line)
         said.put("")
 
     threading.Thread(target=listen, daemon=True).start()

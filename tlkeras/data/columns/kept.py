@@ -53,8 +53,8 @@ class KeptRecords:
             )
             try:
                 for *key, blob in self._database.execute(query, (self._version, *wanted)):
-                    at = wanted[key[0]]
-                    if tuple(key) == keys[at] and self._is_whole(blob):
+                    at = wanted.get(key[0], -1)  # a damaged index leads to rows of others
+                    if at >= 0 and tuple(key) == keys[at] and self._is_whole(blob):
                         found[at] = blob[:-_CRC_BYTES]
             except (sqlite3.Error, TypeError) as err:
                 self._give_up(err)
