@@ -73,3 +73,13 @@ def test_pixels_within_the_header_are_an_error(
     data = encode(scene, "BMP")
     with pytest.raises(tf.errors.InvalidArgumentError):
         in_graph(data[:10] + struct.pack("<I", 0) + data[14:])
+
+
+def test_one_black_colour_of_a_palette_of_two_leaves_the_other_white(
+    scene: Image.Image, encode: Callable[..., bytes], in_graph: Callable
+) -> None:
+    data = encode(scene.convert("1"), "BMP")
+    data = data[:46] + struct.pack("<I", 1) + data[50:]
+    given = in_graph(data)
+    assert sorted(np.unique(given)) == [0, 255]
+    np.testing.assert_array_equal(given, decode_for_training(data))

@@ -39,6 +39,11 @@ def decode_bmp(data: tf.Tensor) -> tf.Tensor:
         colours = tf.reshape(read_bytes(data, start, 4 * 256), (256, 4))
         listed = tf.range(256, dtype=tf.int64)[:, tf.newaxis] < filled
         colours = tf.where(listed, tf.cast(colours[:, 2::-1], tf.uint8), tf.constant(0, tf.uint8))
+        if bits_each == 1:  # all listed colours are grey: the palette is then passed over
+            grey = 255 * tf.range(256, dtype=tf.int64)[:, tf.newaxis]
+            own = tf.where(tf.equal(filled, 1), grey // 255, grey)
+            passed = tf.reduce_all(~listed | tf.equal(tf.cast(colours, tf.int64), own))
+            colours = tf.where(passed, tf.cast(tf.minimum(grey, 255), tf.uint8), colours)
         pixels = tf.gather(colours, rows)
         return tf.cond(from_the_top, lambda: pixels, lambda: pixels[::-1])
 
