@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tlkeras.bundle.bundle import CARD, DATA
+from tlkeras.bundle.bundle import CARD, DATA, MODEL
 from tlkeras.bundle.index import Index, read_index, sha256
 from tlkeras.bundle.outputs import Outputs
 from tlkeras.data.picture import printable
@@ -200,7 +200,7 @@ def _export(folder: Path, index: Index, export: Export) -> Check:
         return Check("export", "unknown", f"{told} is no longer there")
     if found != export.sha256:
         return Check("export", "wrong", f"{told} has other bytes", "export it again")
-    if export.model != index["sha256"]["model.keras"]:
+    if export.model != index["sha256"][MODEL]:
         return Check("export", "wrong", f"{told} is of an earlier model", "export it again")
     return Check("export", "right", f"{told} is as it was written")
 
