@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.training.networks import small_network
 from tlkeras.data.folder import ImageFolder
 from tlkeras.data.picture import Picture
 from tlkeras.data.pipeline import pixel_batches
@@ -18,36 +19,13 @@ from tlkeras.training import feed, maps
 from tlkeras.training.finetune import Judged, Tuning, fine_tune, unfrozen_layers
 from tlkeras.training.recipe import Recipe
 
-
-def network() -> object:
-    """A small classifier for 3 classes with BatchNormalization, seeded."""
-    import keras
-
-    image = keras.Input((None, None, 3), name="image")
-    out = keras.layers.Resizing(16, 20, antialias=True, name="resize")(image)
-    out = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale")(out)
-    for number, channels in enumerate((6, 8, 10)):
-        start = keras.initializers.HeNormal(seed=number)
-        out = keras.layers.Conv2D(
-            channels, 3, strides=1 + (number < 2), kernel_initializer=start, name=f"conv{number}"
-        )(out)
-        out = keras.layers.BatchNormalization(name=f"norm{number}")(out)
-        out = keras.layers.ReLU(name=f"relu{number}")(out)
-    out = keras.layers.GlobalAveragePooling2D(name="pool")(out)
-    out = keras.layers.Activation("linear", dtype="float32", name="embedding")(out)
-    start = keras.initializers.GlorotUniform(seed=9)
-    out = keras.layers.Dense(3, kernel_initializer=start, name="logits")(out)
-    out = keras.layers.Softmax(name="probabilities")(out)
-    return keras.Model(image, out)
-
-
 RECIPE = Recipe(epochs=4, learning_rate=0.02, batch_size=8, patience=4, seed=1)
 UNVARIED = {"crop": (1.0, 1.0), "flip": False, "brightness": 0.0, "contrast": 0.0}
 
 
 def tuning(**changes: object) -> Tuning:
     recipe = RECIPE.replace(unfreeze=changes.pop("unfreeze", 2), **changes.pop("knobs", {}))
-    return replace(Tuning(network(), "embedding", 20, recipe), **changes)
+    return replace(Tuning(small_network(), "embedding", 20, recipe), **changes)
 
 
 @pytest.fixture(scope="module")
@@ -233,7 +211,7 @@ def apart(ours: object, theirs: object) -> float:
 def test_cut_model_ends_with_the_weights_of_the_whole_one(data: ImageFolder, knobs: dict) -> None:
     cut, whole = both_ways(data, knobs=knobs)
     assert apart(cut.model, whole.model) < 1e-5
-    assert apart(cut.model, network()) > 1e-3
+    assert apart(cut.model, small_network()) > 1e-3
 
 
 def test_half_precision_on_disk_ends_near_the_same_weights(
@@ -310,7 +288,7 @@ def test_engine_that_is_not_keras_is_not_used(
 def test_batchnorm_of_the_users_own_head_may_learn_its_statistics(data: ImageFolder) -> None:
     import keras
 
-    body = network()
+    body = small_network()
     own = keras.layers.BatchNormalization(momentum=0.5, name="own")
     out = own(body.get_layer("embedding").output)
     # From zeros, so that whatever is learnt is better.

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.training.networks import small_network
 from tlkeras.data.folder import ImageFolder
 from tlkeras.training.finetune import Tuning
 from tlkeras.training.recipe import Recipe
@@ -17,26 +18,7 @@ RECIPE = Recipe(
 
 def network() -> object:
     """A classifier for 3 classes, its dropout drawing from a seed that nobody knows."""
-    import keras
-
-    image = keras.Input((None, None, 3), name="image")
-    out = keras.layers.Resizing(16, 20, antialias=True, name="resize")(image)
-    out = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale")(out)
-    for number, channels in enumerate((6, 8, 10)):
-        start = keras.initializers.HeNormal(seed=number)
-        out = keras.layers.Conv2D(
-            channels, 3, strides=1 + (number < 2), kernel_initializer=start, name=f"conv{number}"
-        )(out)
-        out = keras.layers.BatchNormalization(name=f"norm{number}")(out)
-        out = keras.layers.ReLU(name=f"relu{number}")(out)
-    out = keras.layers.SpatialDropout2D(0.1, name="dropout")(out)
-    out = keras.layers.GlobalAveragePooling2D(name="pool")(out)
-    out = keras.layers.Activation("linear", dtype="float32", name="embedding")(out)
-    out = keras.layers.Dropout(0.2, name="head_dropout")(out)
-    start = keras.initializers.GlorotUniform(seed=9)
-    out = keras.layers.Dense(3, kernel_initializer=start, name="logits")(out)
-    out = keras.layers.Softmax(name="probabilities")(out)
-    return keras.Model(image, out)
+    return small_network(dropout=True)
 
 
 @pytest.fixture(scope="package")
