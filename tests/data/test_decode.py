@@ -188,7 +188,15 @@ def test_bomb_is_refused_by_its_header_without_a_warning(side):  # D9
         decode(_png_header(side, side))
 
 
-@pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 20_000), (20_000, 3)])
+@pytest.mark.parametrize(("height", "width"), [(1, 65_536), (1_000_000, 40)])
+def test_long_side_is_refused_by_the_header(height, width):  # D9
+    with pytest.raises(DecodeError, match="65,535 in one direction"):
+        decode(_png_header(width, height))
+    with pytest.raises(DecodeError, match="65,535 in one direction"):
+        decode(np.broadcast_to(np.uint8(7), (height, width, 3)))
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 20_000), (20_000, 3), (1, 65_535)])
 def test_odd_sizes_are_read(height, width, encode):  # D9
     picture = np.full((height, width, 3), 77, np.uint8)
     np.testing.assert_array_equal(decode(encode(picture, "PNG")), picture)

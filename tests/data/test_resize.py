@@ -3,7 +3,7 @@ import threading
 import numpy as np
 import pytest
 
-from tlkeras.data.resize import resize
+from tlkeras.data.resize import _column_bands, _row_bands, resize
 
 SHAPES = [  # input and output sides: shrinking, enlarging, both, one pixel wide, far apart
     ((41, 67), (16, 20)),
@@ -91,3 +91,13 @@ def test_threads_at_once_give_the_same(draw):
         thread.join()
     for mine, right in zip(resized, expected, strict=True):
         np.testing.assert_array_equal(mine, right)
+
+
+@pytest.mark.parametrize(("shape", "made"), [((2, 9_001), _column_bands), ((9_001, 2), _row_bands)])
+def test_weights_of_a_long_side_are_not_kept(shape, made):  # D9
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (*shape, 3), np.uint8)
+    kept = made.cache_info()
+    first = resize(pixels, (3, 5))
+    assert made.cache_info() == kept
+    np.testing.assert_array_equal(resize(pixels, (3, 5)), first)

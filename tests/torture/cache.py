@@ -29,7 +29,7 @@ from tests.torture.kills.kinds import Given
 from tests.torture.kills.same import differences
 from tests.torture.kills.whole import problems
 from tests.torture.kills.zygote import Asked, Done
-from tests.torture.rows import Row
+from tests.torture.rows import Row, not_done
 
 ROUNDS = 20
 WORKS = ("check", "extraction", "training")
@@ -72,14 +72,16 @@ def run(budget_s: float, seed: int, *, rounds: int = ROUNDS) -> list[Row]:
             if begin != "damaged":  # what nobody asked for is as it was
                 counts[begin].wrong += [f"in the end: {one}" for one in wrong]
             shutil.rmtree(place)
-    return [_row(name, count) for name, count in counts.items() if count.kills]
+    return [_row(name, count, budget_s) for name, count in counts.items()]
 
 
-def _row(begin: str, count: Count) -> Row:
+def _row(begin: str, count: Count, budget_s: float) -> Row:
+    what = f"two at once, cache {begin}"
+    if not count.kills:
+        return not_done("cache", what, f"{budget_s:.0f} s were over before its first round")
     said = f"{', '.join(WORKS)} twice at once, the same bits as alone"
     if begin != "damaged":
         said += f"; {count.files:,} files opened and whole"
-    what = f"rounds of two processes, cache {begin}"
     worst = f"{count.slowest_s:.1f} s"
     said = count.wrong[0] if count.wrong else said
     return Row("cache", what, count.kills, len(count.wrong), worst, said)

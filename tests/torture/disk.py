@@ -1,7 +1,7 @@
 """Disks that are full or read-only, at every stage: what stood before stands, and words say why.
 
 A small disk in memory is mounted for a process of its own, where the system lets us: as root, or
-as whoever may make name spaces. Elsewhere the row says that nothing was done.
+as whoever may make name spaces. Elsewhere the row says that it was not done.
 """
 
 import os
@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.torture.rows import Row, read
+from tests.torture.rows import Row, not_done, read
 
 ROOT = Path(__file__).resolve().parents[2]
 MEGABYTES = 48
@@ -22,8 +22,8 @@ def run(budget_s: float, seed: int) -> list[Row]:
     """One row a stage: how many commands met a disk that refuses, and how many took it badly."""
     way = way_to_mount()
     if way is None:
-        told = "not done: mounting a small disk takes root or name spaces, which are not allowed"
-        return [Row("disk", "filled a disk at each stage", 0, 0, "", told)]
+        why = "mounting a small disk takes root or name spaces, which are not allowed"
+        return [not_done("disk", "filled a disk at each stage", why)]
     with tempfile.TemporaryDirectory(prefix="tlkeras-disk-") as folder:
         place, rows = Path(folder, "disk"), Path(folder, "rows.json")
         place.mkdir()

@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.torture.pictures import SERVED, seeds, spoilt
-from tests.torture.rows import Row, as_text
+from tests.torture.rows import Row, as_text, not_done
 
 FILES = 20_000
 SIZE_PX = 32
@@ -68,6 +68,9 @@ class Found:
 
     def rows(self) -> list[Row]:
         """The rows of the table."""
+        return [self._read(), self._same()]
+
+    def _read(self) -> Row:
         wrong = [f"case {number} ended the process" for number in self.crashed]
         wrong += [f"case {number} took more than {SECONDS:g} s" for number in self.hung]
         wrong += self.raised
@@ -75,27 +78,24 @@ class Found:
             wrong.append(f"one picture took {self.slowest_s:.1f} s")
         if self.above_mb > MEGABYTES:
             wrong.append(f"{self.above_mb:.0f} MB above the start")
+        what = "spoilt pictures opened"
+        if not self.files and not wrong:
+            return not_done("images", what, "the time was over before the first picture")
+        worst = f"{self.slowest_s:.2f} s, {self.above_mb:.0f} MB"
+        told = f"first: {wrong[0]}" if wrong else f"{self.neither:,} refused by both"
+        return Row("images", what, self.files, len(wrong), worst, told)
+
+    def _same(self) -> Row:
+        what = "read by reader and graph"
+        if not self.both:
+            return not_done("images", what, "no picture was read by both")
         worst = max(self.apart, default=(0.0, -1))
         others = sum(away > GREY_LEVELS for away, _ in self.apart)
-        told = f"{self.neither:,} refused by both"
-        read = Row(
-            "images",
-            "spoilt pictures opened",
-            self.files,
-            len(wrong),
-            f"{self.slowest_s:.2f} s, {self.above_mb:.0f} MB",
-            f"first: {wrong[0]}" if wrong else told,
+        told = (
+            f"worst case {worst[1]}; read by one alone: reader {_listed(self.only_reader)}, "
+            f"SavedModel {_listed(self.only_graph)}"
         )
-        same = Row(
-            "images",
-            "answered by reader and SavedModel",
-            self.both,
-            others,
-            f"{worst[0]:.2f} grey levels",
-            f"worst: case {worst[1]}; read by one alone: reader {_listed(self.only_reader)}, "
-            f"SavedModel {_listed(self.only_graph)}",
-        )
-        return [read, same]
+        return Row("images", what, self.both, others, f"{worst[0]:.2f} grey levels", told)
 
 
 def run(budget_s: float, seed: int, files: int = FILES) -> list[Row]:

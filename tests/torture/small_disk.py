@@ -327,7 +327,7 @@ STAGES: dict[str, Callable[[Stage, Places], None]] = {
     "full under a page of findings": page,
     "full under the cache": cache,
     "full under a run folder": run_folder,
-    "full under the epochs of fine-tuning": checkpoint,
+    "full under checkpoints": checkpoint,
     "full under an export": exports,
     "full under the corrections": journal,
     "full under activations": activations,

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from tests.torture import cache, disk
+from tests.torture.__main__ import main
+from tests.torture.images import Found
 from tests.torture.kills import run
 from tests.torture.kills.same import differences, results
 from tests.torture.kills.whole import left_over, problems
@@ -114,8 +116,23 @@ def test_rows_come_back_and_make_a_table(tmp_path: Path) -> None:
     rows = [Row("kills", "killed save", 9, 1, "2 s", "a | b"), Row("disk", "filled", 0, 0)]
     write(rows, tmp_path / "rows.json")
     assert read(tmp_path / "rows.json") == rows
-    assert [row.ok for row in rows] == [False, True]
-    assert len({len(line) for line in as_text(rows).splitlines()}) == 1
+    table = as_text(rows).splitlines()
+    assert len({len(line) for line in table[:4]}) == 1
+    assert table[4:] == ["", "- killed save: a | b"]
+
+
+def test_what_was_not_done_is_not_well(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert Row("disk", "filled", 1, 0).ok
+    assert not Row("disk", "filled", 1, 1).ok
+    assert not any(row.ok for row in Found().rows())
+    monkeypatch.setenv("PATH", "")  # without the program that would mount the disk
+    assert main(["disk"]) == 1
+    said = capfd.readouterr()
+    assert "1 of 1 rows not done" in said.err
+    assert "well" not in said.err
+    assert "at each stage: not done: mounting a small disk takes root" in said.out
 
 
 def test_asked_is_plain_json() -> None:

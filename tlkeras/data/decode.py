@@ -19,12 +19,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFile, JpegImagePlugin
 
-from tlkeras.data.jpeg.segments import is_adobe, lacks_scans
+from tlkeras.data.jpeg.segments import EXIF, exif_block, is_adobe, lacks_scans
 from tlkeras.errors import DecodeError
 
 Source = str | Path | bytes | np.ndarray
 
 MAX_PIXELS = 89_478_485  # Pillow's own limit: 256 MiB of RGB
+# That of JPEG and GIF. To resize, 224 or so lines of the full width are held: 3 kB of PNG that
+# are 1,000,000 pixels wide took 2.7 GB.
+MAX_SIDE = 65_535
 MAX_BYTES = 1 << 29
 SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .jfif .png .bmp .dib .gif .webp .tif .tiff .avif".split()  # noqa: SIM905
@@ -137,16 +140,10 @@ def decode_bytes(data: bytes, name: str, at_least_px: tuple[int, int] | None = N
         if image is None:
             raise DecodeError(name, f"not a picture in a known format; {_looks_like(data)}")
         width, height = image.size
-        if width * height > MAX_PIXELS:
-            raise DecodeError(
-                name,
-                f"{width:,} x {height:,} pixels are more than the limit of {MAX_PIXELS:,}; "
-                "make the picture smaller",
-            )
+        _check_size(name, height, width)
         if image.info.get("progressive") and lacks_scans(data):
             raise DecodeError(name, "broken picture: scans of the progressive JPEG are missing")
-        exif = image.info.get("exif", b"")
-        orientation = _orientation(exif) if isinstance(exif, bytes) else 1
+        orientation = _orientation(_exif(image))
         if image.format == "TIFF":
             # Pillow turns a TIFF upright as it loads it, and forgets the tag.
             turned = int(getattr(image, "tag_v2", {}).get(_ORIENTATION, 1))
@@ -176,12 +173,21 @@ def array_to_rgb(array: np.ndarray) -> np.ndarray:
         )
     if array.size == 0:
         raise DecodeError(name, f"the picture has no pixels: shape {array.shape}")
-    if array.shape[0] * array.shape[1] > MAX_PIXELS:
-        raise DecodeError(name, f"{array.shape} is more than the limit of {MAX_PIXELS:,} pixels")
+    _check_size(name, *array.shape[:2])
     pixels = _to_uint8(array, name)
     if grey:
         return np.repeat(pixels.reshape(*array.shape[:2], 1), 3, axis=2)
     return pixels[..., :3]
+
+
+def _check_size(name: str, height: int, width: int) -> None:
+    if width * height <= MAX_PIXELS and max(width, height) <= MAX_SIDE:
+        return
+    raise DecodeError(
+        name,
+        f"{width:,} x {height:,} pixels are more than the limit of {MAX_PIXELS:,}, or "
+        f"{MAX_SIDE:,} in one direction; make the picture smaller, or cut it",
+    )
 
 
 def _to_uint8(array: np.ndarray, name: str) -> np.ndarray:
@@ -281,9 +287,16 @@ def _cmyk_to_rgb(image: ImageFile.ImageFile) -> np.ndarray:
     return (light[..., :3] * light[..., 3:] // 255).astype(np.uint8)
 
 
-def _orientation(exif: bytes) -> int:
+def _exif(image: ImageFile.ImageFile) -> bytes:
+    """The TIFF block that holds the EXIF tags, empty where there is none."""
+    if isinstance(image, _Jpeg):
+        return exif_block(image.applist)
+    found = image.info.get("exif", b"")
+    return found.removeprefix(EXIF) if isinstance(found, bytes) else b""
+
+
+def _orientation(block: bytes) -> int:
     """EXIF orientation 1 to 8, from the first directory; 1 where it is absent or broken."""
-    block = exif[6:] if exif.startswith(b"Exif\0\0") else exif
     order = {b"II": "<", b"MM": ">"}.get(block[:2], "")
     if not order or len(block) < 10:
         return 1

@@ -20,6 +20,7 @@ from tlkeras.data.decode import Box
 _ONE_THREAD = 4 * 65_536
 _ROWS = 8  # output rows and columns a product: more waste work on zeros, fewer waste calls
 _COLUMNS = 4
+_KEPT_PX = 8192  # longer sides have megabytes of weights each, too many to keep of odd pictures
 _HALF = np.float32(0.5)
 
 
@@ -43,8 +44,10 @@ def resize(pixels: np.ndarray, size_px: tuple[int, int], box: Box | None = None)
     if (height, width) == tuple(size_px) and box in (None, (0, 0, height, width)):
         return pixels.astype(np.float32)
     top, left, bottom, right = box or (0.0, 0.0, float(height), float(width))
-    rows = _row_bands(height, size_px[0], top, bottom)
-    columns = _column_bands(width, size_px[1], left, right)
+    make_rows = _row_bands if height <= _KEPT_PX else _row_bands.__wrapped__
+    make_columns = _column_bands if width <= _KEPT_PX else _column_bands.__wrapped__
+    rows = make_rows(height, size_px[0], top, bottom)
+    columns = make_columns(width, size_px[1], left, right)
     lines = np.empty((size_px[0], width * 3), np.float32)
     _along_rows(pixels.reshape(height, width * 3), rows, lines)
     resized = np.empty((size_px[0], size_px[1] * 3), np.float32)

@@ -21,7 +21,7 @@ from tlkeras.data.duplicates.small import LEAST_SIDE_PX, small_versions
 
 __all__ = ["ScanRecord", "Scanned", "scan"]
 
-_VERSION = f"4 pillow {PIL.__version__}"  # raise the number when decoding or the hashes change
+_VERSION = f"5 pillow {PIL.__version__}"  # raise the number when decoding or the hashes change
 
 
 def scan(sources: Sequence[Source], names: Sequence[Path]) -> Scanned:

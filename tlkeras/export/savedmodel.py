@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
+from converters.exported import quiet
+from tlkeras.data.decode import MAX_PIXELS, MAX_SIDE
 from tlkeras.errors import ExportError
-from tlkeras.export.graph.headers import FORMATS, MAX_PIXELS
+from tlkeras.export.graph.headers import FORMATS
 from tlkeras.export.samples import sample_pictures
 from tlkeras.export.serving.described import LABELS_FILE, PREPROCESS_FILE
 from tlkeras.export.serving.readme import model_name, write_readme
@@ -128,7 +130,8 @@ def write_savedmodel(bundle: "Bundle", folder: Path) -> None:
         preprocess.write_text(told + "\n", encoding="utf-8")
         served = Served(bundle, assets=[labels, preprocess])
         try:
-            tf.saved_model.save(served, str(folder), signatures=signatures(served))
+            with quiet("tensorflow"):
+                tf.saved_model.save(served, str(folder), signatures=signatures(served))
         except (tf.errors.OpError, AssertionError, ValueError) as error:
             if "No space left" in str(error):
                 raise OSError(errno.ENOSPC, "No space left on device") from error
@@ -155,6 +158,7 @@ def preprocessing(bundle: "Bundle") -> dict[str, object]:
         "formats": list(FORMATS),
         "orientation": "EXIF applied",
         "max_pixels": MAX_PIXELS,
+        "max_side_px": MAX_SIDE,
         "size_px": size_px,
         "resize": {"method": "bilinear", "antialias": True, "aspect_ratio": "stretched"},
         "range": [0, 255],

@@ -10,9 +10,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from tlkeras.data.decode import MAX_PIXELS
 from tlkeras.data.decode import decode as decode_for_training
 from tlkeras.export.graph.decode import decode_and_resize
-from tlkeras.export.graph.headers import MAX_PIXELS
 
 
 def png_chunk(kind: bytes, body: bytes) -> bytes:
@@ -167,3 +167,14 @@ def test_size_cap_is_read_from_the_header(
 
 def test_tall_thin_picture_decodes(in_graph: Callable) -> None:
     assert in_graph(png_of_zeros(3, 20_000)).shape == (20_000, 3, 3)
+
+
+@pytest.mark.parametrize("shape", [(1, 65_536), (65_536, 1)])
+def test_long_side_is_refused_before_it_is_decoded(
+    shape: tuple[int, int], in_graph: Callable
+) -> None:
+    # Resized to 224 pixels, 1,000,000 x 1 took 2.7 GB: the lines of an output, at full width.
+    height, width = shape
+    with pytest.raises(tf.errors.InvalidArgumentError, match="pixels"):
+        in_graph(png_of_zeros(width, height))
+    assert in_graph(png_of_zeros(width - (width > 1), height - (height > 1))).shape[2] == 3

@@ -95,3 +95,36 @@ def test_fill_bytes_before_a_marker_are_passed_over(
     data = encode(scene, "JPEG", exif=exif(8))
     at = data.index(b"\xff\xe1")
     np.testing.assert_array_equal(in_graph(data[:at] + b"\xff\xff\xff" + data[at:]), in_graph(data))
+
+
+def test_junk_before_the_segment_is_passed_over(
+    scene: Image.Image, encode: Callable[..., bytes], in_graph: Callable
+) -> None:
+    whole = encode(scene, "JPEG", exif=exif(6))
+    at = whole.index(b"\xff\xe1")
+    for junk in (b"\xff\0\x10JFIF", b"\xff\xd3\xe1", bytes(700), b"\xff\xd0\xff\xff\0"):
+        data = whole[:at] + junk + whole[at:]
+        assert decode_for_training(data).shape == (67, 41, 3)
+        np.testing.assert_array_equal(in_graph(data), in_graph(whole))
+
+
+def test_first_of_two_exif_segments_counts(
+    scene: Image.Image, encode: Callable[..., bytes], in_graph: Callable
+) -> None:
+    whole = encode(scene, "JPEG", exif=exif(3))
+    at = whole.index(b"\xff\xe1")
+    for first, shape in ((exif(6), (67, 41, 3)), (exif(6)[:18], (41, 67, 3))):
+        segment = struct.pack(">BBH", 0xFF, 0xE1, 2 + len(first)) + first
+        data = whole[:at] + segment + whole[at:]
+        assert in_graph(data).shape == shape
+        np.testing.assert_array_equal(in_graph(data), decode_for_training(data))
+
+
+def test_last_of_two_exif_chunks_counts(
+    scene: Image.Image, encode: Callable[..., bytes], in_graph: Callable
+) -> None:
+    whole, other = (encode(scene, "PNG", exif=exif(number)) for number in (6, 3))
+    start, stop = (other.index(name) - 4 for name in (b"eXIf", b"IDAT"))
+    data = whole[: whole.index(b"IDAT") - 4] + other[start:stop] + whole[whole.index(b"IDAT") - 4 :]
+    np.testing.assert_array_equal(in_graph(data), in_graph(other))
+    np.testing.assert_array_equal(in_graph(data), decode_for_training(data))

@@ -37,7 +37,7 @@ def test_readme_names_the_model_its_labels_and_outputs(exported: Path) -> None:
     assert "| `embedding` | float32 (n, 10) |" in text
     assert "| `predict_images` | `images uint8 (n, h, w, 3)` | `label`, `score`" in text
     assert "JPEG, PNG, GIF, BMP" in text
-    assert "89,478,485 pixels" in text
+    assert "89,478,485 pixels, or more than 65,535 in one direction |" in text
     assert text.count("http://127.0.0.1:8501/v1/models/tiny:predict") == 4
 
 

@@ -27,7 +27,7 @@ from tests.torture.kills.kinds import KINDS, RESULTS, Given
 from tests.torture.kills.same import differences
 from tests.torture.kills.whole import left_over, problems
 from tests.torture.kills.zygote import Asked, Done
-from tests.torture.rows import Row
+from tests.torture.rows import Row, not_done
 
 ROOT = Path(__file__).resolve().parents[3]
 MOST_IN_ONE = 3  # kills, before the work is left to come to its end
@@ -58,7 +58,8 @@ class Undisturbed:
 
 def rows(budget_s: float, seed: int, kills: int, works: Sequence[str]) -> list[Row]:
     """See `kills.run`."""
-    end = time.monotonic() + budget_s
+    began = time.monotonic()
+    end = began + budget_s
     counts = {name: Count() for name in works}
     rng = np.random.default_rng(seed)
     cold = any(KINDS[name].needs_tensorflow for name in works)  # which writes it
@@ -67,10 +68,13 @@ def rows(budget_s: float, seed: int, kills: int, works: Sequence[str]) -> list[R
         given = prepared(root, ask)
         alone: dict[str, Undisturbed] = {}
         for name in works:
+            if time.monotonic() > end:
+                break
             try:
                 alone[name] = undisturbed(given, root, name, ask, cold)
             except RuntimeError as error:
                 counts[name].wrong.append(str(error))
+        prepared_s = time.monotonic() - began
         number = 0
         while alone and _left(counts, kills) and time.monotonic() < end:
             name = min(alone, key=lambda one: counts[one].kills)
@@ -80,18 +84,22 @@ def rows(budget_s: float, seed: int, kills: int, works: Sequence[str]) -> list[R
             if not counts[name].wrong:  # else it is looked at
                 shutil.rmtree(place)
             number += 1
-    return [_row(name, count) for name, count in counts.items()]
+    before = "its first kill" if len(alone) == len(works) else "all was prepared"
+    why = f"{budget_s:.0f} s were over before {before}; {prepared_s:.0f} s went into preparing"
+    return [_row(name, count, why) for name, count in counts.items()]
 
 
 def _left(counts: dict[str, Count], kills: int) -> int:
     return kills - sum(count.kills for count in counts.values())
 
 
-def _row(name: str, count: Count) -> Row:
+def _row(name: str, count: Count, why_none: str) -> Row:
+    if not count.kills and not count.wrong:
+        return not_done("kills", f"killed {name}", why_none)
     said = f"same bits as without a kill; {count.files:,} files opened and whole"
     if count.wrong:
         said = count.wrong[0]
-    worst = f"{count.most} in one, {count.slowest_s:.1f} s to the end"
+    worst = f"{count.most} in one, {count.slowest_s:.1f} s"
     return Row("kills", f"killed {name}", count.kills, len(count.wrong), worst, said)
 
 

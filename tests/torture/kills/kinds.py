@@ -48,7 +48,7 @@ def check(given: Given, place: Path) -> None:
 def extract(given: Given, place: Path) -> None:
     """Embeddings of all pictures, those of an interrupted start taken from the cache."""
     import tlkeras as tl
-    from tlkeras.bundle.atomic import write_bytes
+    from tlkeras.disk import write_bytes
     from tlkeras.tasks.network.assembly import BackboneSource
     from tlkeras.tasks.network.embedding import Embedding
 

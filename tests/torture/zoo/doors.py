@@ -174,6 +174,7 @@ DOORS: dict[str, Door] = {
     "tlkeras predict": _command("predict", "{path}", "{picture}"),
     "tlkeras evaluate": _command("evaluate", "{path}"),
     "tlkeras export": _command("export", "{path}", "{out}/exported"),
+    "tlkeras verify": _command("verify", "{path}"),
     "python -m converters": _module,
 }
 # The door that files of a kind are meant for, whose refusal has to say the danger.

@@ -34,7 +34,7 @@ OVEREXPOSED_LEVEL, OVEREXPOSED_WHITE = 128, 0.2
 ONE_TONE = 0.93
 BLURRED_STEP, BLURRED_SIDE_PX = 0.16, 64  # a smaller one has no room to tell
 
-_VERSION = f"1 pillow {PIL.__version__}"  # raise the number when what is measured changes
+_VERSION = f"2 pillow {PIL.__version__}"  # raise the number when what is measured changes
 _TELL_AFTER_SECONDS = 2.0
 _MANY = 0.2
 

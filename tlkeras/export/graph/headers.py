@@ -5,10 +5,8 @@ Read before decoding, because a 48 kB PNG can ask for 1.2 GB of pixels.
 
 import tensorflow as tf
 
+from tlkeras.data.decode import MAX_PIXELS, MAX_SIDE
 from tlkeras.export.graph.byte_fields import begins, big_endian, read_bytes
-
-MAX_PIXELS = 89_478_485
-"""Largest picture that is decoded: the limit at which Pillow warns of a bomb."""
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP")
 """What a served model decodes, in the order of the numbers that `picture_format` gives."""
@@ -24,9 +22,11 @@ def picture_format(data: tf.Tensor) -> tf.Tensor:
 
 
 def within_cap(height: tf.Tensor, width: tf.Tensor) -> tf.Operation:
-    """An op that fails for a picture of no pixels or of more than MAX_PIXELS."""
-    pixels = tf.cast(height, tf.int64) * tf.cast(width, tf.int64)
-    return tf.debugging.Assert((pixels > 0) & (pixels <= MAX_PIXELS), ["pixels", pixels])
+    """An op that fails for no pixels, more than MAX_PIXELS, or more than MAX_SIDE in a row."""
+    height, width = tf.cast(height, tf.int64), tf.cast(width, tf.int64)
+    within = (height * width <= MAX_PIXELS) & (tf.maximum(height, width) <= MAX_SIDE)
+    within &= tf.minimum(height, width) > 0
+    return tf.debugging.Assert(within, ["pixels", height, width])
 
 
 def png_size(data: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

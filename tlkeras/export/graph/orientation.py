@@ -3,7 +3,8 @@
     JPEG  segments up to the scan ─▶ APP1 "Exif" ─┐
     PNG   chunks up to the pixels ─▶ eXIf        ─┴▶ TIFF header ─▶ first directory ─▶ tag 0x0112
 
-The structure is walked, so bytes elsewhere that look like the tag turn nothing.
+The structure is walked, so bytes elsewhere that look like the tag turn nothing. A JPEG is walked
+as `tlkeras.data.jpeg.segments` says, fill and junk passed over, so that training and serving agree.
 The values 1 to 8 mean what they mean to `PIL.ImageOps.exif_transpose`.
 """
 
@@ -12,13 +13,20 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from tlkeras.data.jpeg.segments import EXIF, SCAN, UNKNOWN, WITH_LENGTH
 from tlkeras.export.graph.byte_fields import begins, big_endian, little_endian, read_bytes
 
 MAX_PARTS = 1024
 """A picture with more segments or chunks before its orientation is served as it lies."""
 
-_EXIF = b"Exif\0\0"
-_APP1, _SCAN, _END = 0xE1, 0xDA, 0xD9
+_APP1 = 0xE1
+_HEAD = 4 + len(EXIF)  # bytes of a segment that are looked at
+_WINDOW = 256  # bytes in which the next segment is looked for at a time
+_PLACES = _WINDOW - _HEAD + 1  # of them where it may begin
+_PASSED, _FOLLOWED, _LAST = 0, 1, 2
+_KINDS = np.full(256, _PASSED)  # of the byte behind 0xFF
+_KINDS[list(WITH_LENGTH)] = _FOLLOWED
+_KINDS[[*UNKNOWN, SCAN]] = _LAST
 _SHORT = 3
 _STOP = np.int64(-1)
 
@@ -32,16 +40,18 @@ def jpeg_orientation(data: tf.Tensor) -> tf.Tensor:
     """
 
     def step(position: tf.Tensor, exif: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        head = read_bytes(data, position, 4 + len(_EXIF))
-        marker = head[1]
-        end = position + 2 + big_endian(head[2:4])
-        found = tf.equal(head[0], 0xFF) & tf.equal(marker, _APP1) & begins(head[4:], _EXIF)
-        over = tf.equal(head[0], 0xFF) & (tf.equal(marker, _SCAN) | tf.equal(marker, _END))
-        # Any number of 0xFF may stand before a marker, and decoders pass over junk too.
-        passed = tf.equal(marker, 0xFF) | tf.not_equal(head[0], 0xFF)
-        following = tf.where(passed, position + 1, end)
-        exif = tf.where(found, tf.stack([position + 4 + len(_EXIF), end]), exif)
-        return tf.where(found | over, _STOP, following), exif
+        window = read_bytes(data, position, _WINDOW)
+        kinds = tf.gather(_KINDS, window[1 : _PLACES + 1])
+        kinds = tf.where(tf.equal(window[:_PLACES], 0xFF), kinds, _PASSED)
+        at = tf.argmax(kinds > _PASSED)
+        kind, head = kinds[at], tf.slice(window, [at], [_HEAD])
+        begin, length = position + at, big_endian(head[2:4])
+        following = begin + 2 + tf.maximum(length, 2)
+        found = tf.equal(kind, _FOLLOWED) & tf.equal(head[1], _APP1) & begins(head[4:], EXIF)
+        found &= length >= 2 + len(EXIF)
+        exif = tf.where(found, tf.stack([begin + _HEAD, begin + 2 + length]), exif)
+        position = tf.where(kind > _PASSED, following, position + _PLACES)
+        return tf.where(found | tf.equal(kind, _LAST), _STOP, position), exif
 
     return _tiff_orientation(_find(data, 2, step))
 
@@ -52,9 +62,9 @@ def png_orientation(data: tf.Tensor) -> tf.Tensor:
     def step(position: tf.Tensor, exif: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         head = read_bytes(data, position, 8)
         end = position + 8 + big_endian(head[:4])
-        found = begins(head[4:], b"eXIf")
+        found = begins(head[4:], b"eXIf")  # of several the last one counts, as with Pillow
         exif = tf.where(found, tf.stack([position + 8, end]), exif)
-        return tf.where(found | begins(head[4:], b"IDAT"), _STOP, end + 4), exif
+        return tf.where(begins(head[4:], b"IDAT"), _STOP, end + 4), exif
 
     return _tiff_orientation(_find(data, 8, step))
 

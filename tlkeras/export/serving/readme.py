@@ -13,7 +13,7 @@ import os
 import re
 from pathlib import Path
 
-from tlkeras.bundle.atomic import write_bytes
+from tlkeras.disk import write_bytes
 from tlkeras.export.serving.clients import URL, clients
 from tlkeras.export.serving.described import LABELS_FILE, PREPROCESS_FILE, Asked, signatures_in
 from tlkeras.export.staging import README, is_version, versions
@@ -104,8 +104,9 @@ Pixels are RGB from 0 to 255, of any size.
 | | |
 |---|---|
 | {formats}: also grey, palette, CMYK, 16 bits, progressive; of a GIF the first frame | answered |
-| anything else (WebP, TIFF, AVIF, HEIC, damaged, empty), or more than {pixels:,} pixels | \
-`ok` is false, `label` empty, numbers are 0; other rows are answered |
+| anything else (WebP, TIFF, AVIF, HEIC, damaged, empty), more than {pixels:,} pixels, or \
+more than {side:,} in one direction | `ok` is false, `label` empty, numbers are 0; other rows \
+are answered |
 
 Transparency is dropped.
 
@@ -181,6 +182,7 @@ def readme(version: Path) -> str:
         signatures="\n".join(_signature_row(one) for one in asked),
         formats=", ".join(seen["formats"]),
         pixels=seen["max_pixels"],
+        side=seen["max_side_px"],
         labels=_labels(labels),
     )
 
