@@ -12,7 +12,7 @@ import numpy as np
 from converters.errors import ConversionError
 from converters.exported import (
     Answers,
-    check_model_type,
+    check_has_graph,
     computes_in_half,
     input_names,
     output_names,
@@ -60,7 +60,7 @@ def keras_to_litert(
 
         keras_to_litert(model, "flowers.tflite", quantize="float16")
     """
-    check_model_type(model)
+    check_has_graph(model)
     if quantize not in (None, *_TOLERANCES):
         raise ConversionError(
             f"Expected quantize to be None or one of {sorted(_TOLERANCES)}, came {quantize!r}. "
@@ -139,7 +139,7 @@ def _interpreter(model: Any, file: Path) -> Answers:
     if find_spec("ai_edge_litert") is not None:
         from ai_edge_litert.interpreter import Interpreter
     else:  # deprecated by TensorFlow, yet all there is without the extra
-        from tensorflow.lite import Interpreter
+        from tensorflow.lite.python.interpreter import Interpreter
     interpreter = Interpreter(model_path=str(file))  # must outlive its runner, which forgets it
     runner = interpreter.get_signature_runner("serving_default")
     names, results = input_names(model), output_names(model)

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from converters.errors import ConversionError
-from converters.exported import check_model_type, input_names, output_names, staged, verify_export
+from converters.exported import (
+    check_has_graph,
+    input_names,
+    output_names,
+    quiet,
+    staged,
+    verify_export,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -32,7 +39,7 @@ def keras_to_tf(
     variables. A SavedModel that stood in the folder is replaced; anything else there is refused.
 
     Args:
-        model: Functional, Sequential, or any other model that was called once.
+        model: Functional or Sequential.
         folder: where the SavedModel goes.
         inputs: an example for each input, (n, ...), to verify with; random ones if None.
 
@@ -45,7 +52,7 @@ def keras_to_tf(
         keras_to_tf(model, "served/1")
         tf.saved_model.load("served/1").signatures["serving_default"](image=pixels)
     """
-    check_model_type(model)
+    check_has_graph(model)
     _check_target(Path(folder))
     with staged(folder) as fresh:
         save(model, fresh)
@@ -93,7 +100,8 @@ def save(model: Any, folder: Path, named_like: Any = None) -> None:
     served.serve = tf.function(answer)
     try:
         signature = served.serve.get_concrete_function(**specs)
-        tf.saved_model.save(served, str(folder), signatures={"serving_default": signature})
+        with quiet("tensorflow"):
+            tf.saved_model.save(served, str(folder), signatures={"serving_default": signature})
     except (tf.errors.OpError, AssertionError, ValueError, TypeError) as err:
         raise ConversionError(
             f"Expected TensorFlow to save the model into '{folder.parent.parent}', but: {err}. "

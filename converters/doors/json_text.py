@@ -33,20 +33,19 @@ def read_json(
     if len(raw) > most_bytes:
         raise ReadError(
             f"Expected at most {most_bytes:,} bytes of JSON in {label}, got {len(raw):,}. The "
-            "file is damaged or made to exhaust memory: save the network again."
+            "file is damaged or made to exhaust memory: write it again."
         )
     deep = depth(raw)
     if deep > most_depth:
         raise ReadError(
             f"Expected JSON at most {most_depth} lists and objects deep in {label}, got {deep:,}. "
-            "The file is damaged or made to exhaust the stack: save the network again."
+            "The file is damaged or made to exhaust the stack: write it again."
         )
     try:
         return json.loads(raw.decode("utf-8"))  # of bytes it would guess UTF-16 and UTF-32 too
     except (ValueError, RecursionError) as err:  # broken, or a number of thousands of digits
         raise ReadError(
-            f"Expected JSON in {label}, got something else: {str(err)[:200]}. Save the network "
-            "again."
+            f"Expected JSON in {label}, got something else: {str(err)[:200]}. Write the file again."
         ) from err
 
 

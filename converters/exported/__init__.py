@@ -8,6 +8,7 @@ from converters.exported.answers import (
     TOLERANCE,
     Answers,
     check_answers,
+    check_has_graph,
     check_model_type,
     computes_in_half,
     input_names,
@@ -17,6 +18,7 @@ from converters.exported.answers import (
     tolerance_of,
     verify_export,
 )
+from converters.exported.quiet import quiet
 from converters.exported.staging import staged
 
 __all__ = [
@@ -24,11 +26,13 @@ __all__ = [
     "TOLERANCE",
     "Answers",
     "check_answers",
+    "check_has_graph",
     "check_model_type",
     "computes_in_half",
     "input_names",
     "keras_answers",
     "output_names",
+    "quiet",
     "sample_inputs",
     "staged",
     "tolerance_of",

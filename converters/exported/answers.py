@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from converters.errors import ConversionError, MismatchError
+from converters.nested import graph_of, packed
 
 TOLERANCE = 1e-4
 """Largest difference of a float32 network, as a part of the largest answer."""
@@ -58,12 +59,7 @@ def keras_answers(model: Any, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
     """What the model gives in inference, its outputs flat."""
     import keras
 
-    graph = getattr(model, "_functional", model)
-    structure = getattr(graph, "_inputs_struct", None)
-    fed = inputs[0] if len(inputs) == 1 else list(inputs)
-    if structure is not None:
-        fed = keras.tree.pack_sequence_as(structure, list(inputs))
-    outputs = keras.tree.flatten(model(fed, training=False))
+    outputs = keras.tree.flatten(model(packed(model, inputs), training=False))
     return [keras.ops.convert_to_numpy(output) for output in outputs]
 
 
@@ -174,6 +170,17 @@ def check_model_type(model: Any) -> None:
         raise ConversionError(
             f"Expected a model with weights, came '{model.name}', which is not built. "
             "Call it on an example, or give it a keras.Input."
+        )
+
+
+def check_has_graph(model: Any) -> None:
+    """Nothing for a built Functional or Sequential model; a ConversionError for anything else."""
+    check_model_type(model)
+    if graph_of(model) is None:
+        raise ConversionError(
+            f"Expected a Functional or Sequential model, came '{model.name}', whose layers are "
+            "called from code. Put it into one: x = keras.Input((224, 224, 3)), then "
+            "keras.Model(x, model(x))."
         )
 
 

@@ -10,7 +10,8 @@ from converters.exported import input_names, output_names
 from converters.keras_to_onnx import layers, operations
 from converters.keras_to_onnx.graph import Graph, Parameter
 from converters.keras_to_onnx.value import Value, as_written, channels_first, straight
-from converters.keras_to_onnx.walk import graph_of, traced_model, walk
+from converters.keras_to_onnx.walk import traced_model, walk
+from converters.nested import graph_of
 
 __all__ = ["assemble", "layers", "operations"]  # the last two register their writers
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from converters.errors import UnsupportedError
 from converters.exported import input_names, output_names
-from converters.keras_to_onnx.walk import graph_of
+from converters.nested import graph_of, packed
 
 LAST_OPSET = 18  # of tf2onnx 1.17
 
@@ -23,11 +23,17 @@ def through_tf2onnx(
             f"{opset}. Ask for a lower one, or replace the layers named in the log.",
             unwritten,
         )
+    function = graph_of(model)
+    if function is None:
+        raise UnsupportedError(
+            f"Expected a Functional or Sequential model for tf2onnx, came '{model.name}', whose "
+            "layers are called from code. Replace the layers named in the log.",
+            unwritten,
+        )
     import tensorflow as tf
     import tf2onnx
     from onnx import save
 
-    function = graph_of(model)
     names = input_names(model)
     signature = [
         tf.TensorSpec((batch, *tensor.shape[1:]), tensor.dtype, name=name)
@@ -38,8 +44,7 @@ def through_tf2onnx(
     def answers(*inputs: Any) -> list[Any]:
         import keras
 
-        fed = keras.tree.pack_sequence_as(function._inputs_struct, list(inputs))
-        outputs = keras.tree.flatten(model(fed, training=False))
+        outputs = keras.tree.flatten(model(packed(model, inputs), training=False))
         return [tf.cast(o, tf.float32) if o.dtype.is_floating else o for o in outputs]
 
     proto, _ = tf2onnx.convert.from_function(answers, input_signature=signature, opset=opset)

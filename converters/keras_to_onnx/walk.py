@@ -20,6 +20,7 @@ from converters.keras_to_onnx.masks import hand_on, with_masks
 from converters.keras_to_onnx.parts.align import number
 from converters.keras_to_onnx.registry import LAYERS, OPERATIONS, Writer
 from converters.keras_to_onnx.value import Spec, UnwrittenError, Value, spec_of, straight
+from converters.nested import graph_of
 
 
 def walk(g: Graph, function: Any, inputs: Sequence[Value]) -> list[Value]:
@@ -166,11 +167,6 @@ def _specified_again(op: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     return [
         spec_of(tensor) for tensor in keras.tree.flatten(op.compute_output_spec(*args, **kwargs))
     ]
-
-
-def graph_of(model: Any) -> Any:
-    """The graph of a Functional or Sequential model; None for a model that is only code."""
-    return getattr(model, "_functional", model if hasattr(model, "_nodes_by_depth") else None)
 
 
 def _is_value(leaf: Any) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from converters.errors import ConversionError, MismatchError
+from converters.nested import innermost
 from converters.onnx_to_keras.convert import TOLERANCE
 from converters.parity import compare
 from converters.parity.network import Network
@@ -59,7 +60,7 @@ def check_answers(model: "keras.Model", module: "nn.Module") -> None:
 
 def _last_activation(model: "keras.Model") -> str | None:
     """softmax or sigmoid, where the model ends with it."""
-    operation = getattr(model.outputs[0], "_keras_history", (None,))[0]
+    operation = innermost(model.outputs[0])._keras_history.operation
     if type(operation).__name__ in {"Softmax", "Sigmoid"}:
         return type(operation).__name__.lower()
     name = getattr(getattr(operation, "activation", None), "__name__", "")

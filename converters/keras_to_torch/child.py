@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from converters.keras_to_torch.program import DIFFERS, TOLERANCE
+from converters.exported import TOLERANCE
+from converters.keras_to_torch.program import DIFFERS
+from converters.nested import packed
 
 if TYPE_CHECKING:
     import keras
@@ -21,11 +23,15 @@ def main(saved: str, answers: str, path: str) -> int:
 
     cases = _cases(answers)
     first = tuple(torch.from_numpy(array) for array in cases[0][0])
-    batch = {0: torch.export.Dim.DYNAMIC} if len(cases) > 1 else {}
+    # DYNAMIC, unlike AUTO, ends in an error where a size would be written into the program.
+    free = tuple(
+        {axis: torch.export.Dim.DYNAMIC for axis in np.flatnonzero(np.not_equal(*sizes)).tolist()}
+        for sizes in zip(*_shapes(cases), strict=True)
+    )
     program = torch.export.export(
         _positional(keras.models.load_model(saved, compile=False)),
         first,
-        dynamic_shapes=(tuple(batch for _ in first),),
+        dynamic_shapes=(free,),
         strict=False,
     )
     torch.export.save(program, path)
@@ -53,14 +59,18 @@ def _positional(model: "keras.Model") -> "nn.Module":
             self.network = model
 
         def forward(self, *arrays: object) -> tuple[object, ...]:
-            packed = keras.tree.pack_sequence_as(model.input, list(arrays))
-            return tuple(keras.tree.flatten(self.network(packed, training=False)))
+            return tuple(keras.tree.flatten(self.network(packed(model, arrays), training=False)))
 
     return Positional().eval()
 
 
+def _shapes(cases: list[Case]) -> list[list[tuple[int, ...]]]:
+    """The shapes of the inputs in the first and in the last case."""
+    return [[array.shape for array in inputs] for inputs, _ in (cases[0], cases[-1])]
+
+
 def _cases(path: str) -> list[Case]:
-    """Inputs and outputs of each batch size: names are number/input/0, number/output/0, …"""
+    """Inputs and outputs of each case: names are number/input/0, number/output/0, …"""
     with np.load(path, allow_pickle=False) as file:
         arrays = dict(file)
     count = 1 + max(int(name.split("/")[0]) for name in arrays)

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from converters.errors import ArchitectureNeededError, ConversionError, MissingExtraError
-from converters.exported import staged
+from converters.exported import check_has_graph, staged
+from converters.nested import leaf_layers
 
 if TYPE_CHECKING:
     import keras
@@ -28,18 +29,21 @@ def keras_to_torch(
     sigmoid that the model has at its end may be missing in the module.
 
     `.pt2` holds any Keras model as a program of torch.export, with any batch size and the model's
-    own axis order (pictures channels last). It is made in a process of its own, where Keras runs
-    on torch, and has to give the same answers there.
+    own axis order (pictures channels last). Sizes that the model leaves open stay open; where a
+    size changes how a network pads, torch refuses it ("Guard failed"): pictures for networks that
+    halve them five times have sides that are multiples of 32. It is made in a process of its own,
+    where Keras runs on torch, and has to give the same answers there, at two sizes.
 
     Args:
-        model: a built Keras model.
+        model: a built Functional or Sequential model; models inside it are written too.
         path: what to write; an existing file is replaced once the new one is complete.
         module: the torch network that takes the weights; not changed. Needed for a model that was
             not imported in this process, and for one whose head is another than the original.
 
     Raises:
         ArchitectureNeededError: the names are not known without `module`.
-        ConversionError: weights that have no place in the module, all at once.
+        ConversionError: weights that have no place in the module, all at once; a program that
+            torch can make for one size only, of a model that leaves it open.
         MismatchError: torch answers differently.
 
     Example::
@@ -61,6 +65,7 @@ def keras_to_torch(
         import torch  # noqa: F401
     except ImportError as err:
         raise MissingExtraError("torch", "torch", "Writing files for PyTorch") from err
+    check_has_graph(model)
     if target.suffix == ".pt2":
         from converters.keras_to_torch.program import write_program
 
@@ -77,7 +82,7 @@ def keras_to_torch(
 def _origin_module(model: "keras.Model") -> "nn.Module":
     from converters.torch_to_keras.origin import origin_of
 
-    origins = map(origin_of, model._flatten_layers(include_self=False, recursive=False))
+    origins = map(origin_of, leaf_layers(model))
     modules = {id(origin.module): origin.module for origin in origins if origin is not None}
     if len(modules) != 1:
         found = "layers of several torch networks" if modules else "no layer that came from torch"

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from converters.nested import innermost
+
 if TYPE_CHECKING:
     import keras
 
@@ -61,7 +63,7 @@ def _rows_channels_first(
 
 def _flattened_shape(layer: "keras.Layer") -> tuple[int, ...] | None:
     """(h, w, channels) of what is flattened right before a layer; None where nothing is."""
-    tensor = layer.input
+    tensor = innermost(layer.input)
     while True:
         operation = tensor._keras_history.operation
         inner = getattr(operation, "input", None)
@@ -73,7 +75,7 @@ def _flattened_shape(layer: "keras.Layer") -> tuple[int, ...] | None:
             return shape if moves and None not in shape and not _is_turned(inner) else None
         if len(inner.shape) != 2:
             return None
-        tensor = inner
+        tensor = innermost(inner)
 
 
 def _is_turned(tensor: "keras.KerasTensor") -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 
 from converters.errors import ConversionError
 from converters.keras_to_torch.layouts import to_torch
+from converters.nested import leaf_layers
 from converters.torch_to_keras.origin import LEAVES, origin_of, plain
 from converters.torch_to_keras.steps import backwards
 
@@ -36,7 +37,7 @@ def find_state(model: "keras.Model", module: "nn.Module") -> "dict[str, torch.Te
     arrays = {name: value.detach().cpu().numpy() for name, value in wanted.items()}
     found: dict[str, np.ndarray] = {}
     left: list[keras.Layer] = []
-    for layer in model._flatten_layers(include_self=False, recursive=False):
+    for layer in leaf_layers(model):
         if layer.weights and not _take_known(layer, arrays, found):
             left.append(layer)
     groups = _groups(arrays, found)
@@ -70,7 +71,7 @@ def _kept_buffers(
     model: "keras.Model", wanted: "dict[str, torch.Tensor]"
 ) -> "dict[str, torch.Tensor]":
     """Buffers as the imported network had them: their numbers are in the model's graph."""
-    for layer in model._flatten_layers(include_self=False, recursive=False):
+    for layer in leaf_layers(model):
         origin = origin_of(layer)
         if origin is not None:
             buffers = dict(origin.module.named_buffers())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from converters.errors import ConversionError, ReadError
+from converters.nested import packed
 from converters.parity.inputs import InputSpec
 
 if TYPE_CHECKING:
@@ -135,11 +136,8 @@ def called(model: keras.Model, arrays: Arrays) -> object:
     Raises:
         ConversionError: it cannot be run on these, whatever the backend says about it.
     """
-    import keras
-
-    packed = keras.tree.pack_sequence_as(model.input, [np.asarray(array) for array in arrays])
     try:
-        return model(packed, training=False)
+        return model(packed(model, [np.asarray(array) for array in arrays]), training=False)
     except Exception as err:  # each backend has exceptions of its own
         reason = " ".join(str(err).split())[:300] or type(err).__name__
         raise ConversionError(

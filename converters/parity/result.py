@@ -128,6 +128,13 @@ class Parity:
 
         return write_operator(self.first_divergence, path)
 
+    def __repr__(self) -> str:
+        verdict = "agrees" if self.passed else "DIFFERS"
+        return (
+            f"Parity({verdict}: max rel {self.max_rel:.2g}, tolerance {self.tolerance:g}, "
+            f"against {self.reference})"
+        )
+
     def __str__(self) -> str:
         from converters.report.text import parity_table
 

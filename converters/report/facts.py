@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from converters.doors.json_text import MOST_BYTES, first_bytes, read_json
 from converters.errors import ReadError
 from converters.exported.staging import staged
 from converters.parity.result import Divergence, OutputParity, Parity
 from converters.report.page import to_fragment, to_page
-from converters.report.text import to_text
+from converters.report.text import headline, to_text
 
 FORMAT = 1
 
@@ -118,6 +119,10 @@ class ImportReport:
         """Whether the model agrees with its source and every trainable weight can learn."""
         return self.parity is not None and self.parity.passed and not self.without_gradient
 
+    def __repr__(self) -> str:
+        trained = f"{self.counts.trainable} of {self.counts.weights} weights trainable"
+        return f"ImportReport({headline(self)}; {trained})"
+
     def __str__(self) -> str:
         return to_text(self)
 
@@ -147,9 +152,9 @@ class ImportReport:
             ReadError: not such a file.
         """
         try:
-            content = json.loads(Path(path).read_text("utf-8"))
+            content: Any = read_json(first_bytes(Path(path), MOST_BYTES + 1), Path(path).name)
             return _from_dict(content)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as err:
+        except (ValueError, KeyError, TypeError, AttributeError) as err:
             raise ReadError(
                 f"Expected the JSON file of an import report, got '{path}' ({err}). Write it with "
                 "report.to_json(path)."

@@ -34,10 +34,11 @@ _CSS = (
   border-radius:10px; padding:16px 20px; margin-bottom:16px; overflow-x:auto; }
 .cvt summary { cursor:pointer; font-weight:600; }
 .cvt table { border-collapse:collapse; width:100%; font-size:14px; color:var(--ink);
-  font-variant-numeric:tabular-nums; }
-.cvt th, .cvt td { padding:4px 10px 4px 0; text-align:left; border-bottom:1px solid var(--line);
-  background:none; overflow-wrap:anywhere; vertical-align:top; }
+  font-variant-numeric:tabular-nums; table-layout:auto; }
+.cvt.cvt th, .cvt.cvt td { padding:4px 10px 4px 0; text-align:left; vertical-align:top;
+  border-bottom:1px solid var(--line); background:none; overflow-wrap:break-word; }
 .cvt th { color:var(--soft); font-weight:500; }
+.cvt .figures td + td { white-space:nowrap; }
 .cvt .good { color:var(--good); } .cvt .bad { color:var(--bad); font-weight:600; }
 .cvt ul { margin:0; padding-left:20px; }
 """
@@ -106,8 +107,9 @@ def _parity(parity: Parity) -> str:
     first = parity.first_divergence
     note = f'<p class="bad">First divergence: {escape(str(first))}</p>' if first else ""
     return (
-        "<section><h2>Agreement</h2><table><tr><th>output</th><th>shape</th><th>max abs</th>"
-        f"<th>max rel</th><th>worst</th><th></th></tr>{rows}</table>{note}</section>"
+        '<section><h2>Agreement</h2><table class="figures"><tr><th>output</th><th>shape</th>'
+        "<th>max abs</th><th>max rel</th><th>worst</th><th></th></tr>"
+        f"{rows}</table>{note}</section>"
     )
 
 

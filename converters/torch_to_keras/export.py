@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from converters.errors import ConversionError
+from converters.exported import quiet
 from converters.torch_to_keras.example import Inputs
 from converters.torch_to_keras.tidy import without_zero_biases
 
@@ -171,19 +172,16 @@ def _undisturbed(module: "nn.Module") -> Iterator[None]:
     import torch
 
     modes = [(part, part.training) for part in module.modules()]
-    logger = logging.getLogger("torch.onnx")  # it warns of a missing torchvision, for one
-    level = logger.level
-    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+    calm = quiet("torch.onnx", logging.ERROR)  # it warns of a missing torchvision, for one
+    with calm, warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")  # both exporters warn that the other one exists
         try:
             for part, _ in modes:
                 part.training = False
-            logger.setLevel(logging.ERROR)
             yield
         finally:
             for part, mode in modes:
                 part.training = mode
-            logger.setLevel(level)
 
 
 def _with_own_names(proto: "onnx.ModelProto", module: "nn.Module") -> "onnx.ModelProto":

@@ -88,6 +88,34 @@ def test_reloaded_model_needs_its_module(
     assert all(torch.equal(state[name], value) for name, value in same.items())
 
 
+def test_model_inside_another_goes_home_all_the_same(
+    trained: keras.Model, network: nn.Module, tmp_path: Path
+) -> None:
+    pixels = keras.Input((12, 20, 3))
+    same = find_state(trained, network)
+    for model in (keras.Sequential([pixels, trained]), keras.Model(pixels, trained(pixels))):
+        path = keras_to_torch(model, tmp_path / "tuned.pth")
+        state = torch.load(path, weights_only=True)
+        assert all(torch.equal(state[name], value) for name, value in same.items())
+
+
+def test_dense_after_a_flatten_inside_another_model(tmp_path: Path) -> None:
+    module = with_random_weights(
+        nn.Sequential(nn.Conv2d(3, 5, 3), nn.Flatten(), nn.Linear(5 * 4 * 6, 2))
+    )
+    layers = keras.layers
+    body = keras.Sequential(
+        [keras.Input((6, 8, 3)), layers.Conv2D(5, 3, name="0"), layers.Flatten()]
+    )
+    model = keras.Sequential([body, layers.Dense(2, activation="softmax", name="2")])
+    state = torch.load(keras_to_torch(model, tmp_path / "a.pt", module=module), weights_only=True)
+    module.load_state_dict(state)
+    pixels = np.random.default_rng(2).normal(size=(2, 6, 8, 3)).astype(np.float32)
+    with torch.no_grad():
+        found = module(torch.from_numpy(pixels.transpose(0, 3, 1, 2).copy())).softmax(1)
+    assert _close(found.numpy(), np.asarray(model(pixels)))
+
+
 def test_new_head_goes_into_a_module_with_as_many_classes(
     trained: keras.Model, network: nn.Module, tmp_path: Path
 ) -> None:
@@ -221,6 +249,30 @@ def test_program_answers_without_keras(trained: keras.Model, tmp_path: Path) -> 
     with torch.no_grad():
         (found,) = program(pixels)
     assert _close(found.numpy(), _keras_answers(trained))
+
+
+@pytest.mark.slow
+def test_program_takes_every_size_that_the_model_takes(tmp_path: Path) -> None:
+    layers = keras.layers
+    pixels = keras.Input((None, None, 3))
+    pooled = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3, strides=2)(pixels))
+    inner = keras.Model(pixels, layers.BatchNormalization()(pooled))
+    model = keras.Sequential([inner, layers.Dense(2)])
+    program = torch.export.load(keras_to_torch(model, tmp_path / "model.pt2")).module()
+    for shape in ((2, 64, 96, 3), (1, 33, 50, 3), (4, 200, 71, 3)):
+        picture = np.random.default_rng(3).normal(size=shape).astype(np.float32)
+        with torch.no_grad():
+            (found,) = program(torch.from_numpy(picture))
+        assert np.abs(found.numpy() - np.asarray(model(picture))).max() < 1e-5
+
+
+@pytest.mark.slow
+def test_program_for_one_length_of_many_is_refused(tmp_path: Path) -> None:
+    words = keras.Input((None,), dtype="int32")
+    states = keras.layers.LSTM(5)(keras.layers.Embedding(9, 4)(words))
+    with pytest.raises(ConversionError, match=r"leaves sizes open.*keras\.Input"):
+        keras_to_torch(keras.Model(words, states), tmp_path / "model.pt2")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow

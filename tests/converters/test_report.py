@@ -52,6 +52,18 @@ def test_text_has_every_fact_in_aligned_columns() -> None:
     assert all(line == line.rstrip() for line in text.splitlines())
 
 
+def test_repr_is_one_line_however_large_the_report() -> None:
+    report = full(GOOD)
+    assert repr(report) == (
+        "ImportReport(ONNX net.onnx: agrees with its source, but not every weight can be trained; "
+        "19 of 20 weights trainable)"
+    )
+    assert repr(report.parity) == (
+        "Parity(agrees: max rel 3.8e-07, tolerance 1e-05, against ONNX Runtime 1)"
+    )
+    assert repr(full(BAD).parity).startswith("Parity(DIFFERS: max rel 0.12,")
+
+
 def test_a_report_without_comparison_says_so() -> None:
     report = ImportReport("net.onnx", "ONNX")
     assert not report.passed

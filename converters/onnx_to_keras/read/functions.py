@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from converters.doors.calls import sizes_in_place
 from converters.errors import ReadError
 from converters.onnx_to_keras.read import limits
 from converters.onnx_to_keras.read.walk import subgraphs
@@ -69,36 +70,22 @@ def _check_growth(model: onnx.ModelProto) -> None:
                 "export it again."
             )
         bodies[key] = list(_with_inner(function.node))
-    sizes: dict[_Key, int] = {}
-    for start in bodies:
-        _measure(start, bodies, sizes)
+    calls = {
+        key: [_key(node) for node in nodes if _key(node) in bodies] for key, nodes in bodies.items()
+    }
+    # A call itself is a node that goes.
+    own = {key: len(nodes) - len(calls[key]) + 1 for key, nodes in bodies.items()}
+    sizes = sizes_in_place(own, calls, limits.NODES, endless=_endless, too_many=_too_many)
     total = sum(sizes.get(_key(node), 1) for node in _with_inner(model.graph.node))
     if total > limits.NODES:
         raise _too_many(total)
 
 
-def _measure(start: _Key, bodies: dict[_Key, list[onnx.NodeProto]], sizes: dict[_Key, int]) -> None:
-    """Put into `sizes` the nodes that `start`, and all it calls, expand to (depth first)."""
-    stack, open_ = [start], set()
-    while stack:
-        key = stack[-1]
-        calls = [_key(node) for node in bodies[key] if _key(node) in bodies]
-        waiting = [call for call in calls if call not in sizes]
-        open_.add(key)
-        if key in sizes or not waiting:
-            inner = sum(sizes[call] for call in calls) if key not in sizes else 0
-            sizes.setdefault(key, len(bodies[key]) - len(calls) + inner + 1)
-            if sizes[key] > limits.NODES:
-                raise _too_many(sizes[key])
-            open_.discard(key)
-            stack.pop()
-        elif any(call in open_ for call in waiting):
-            raise ReadError(
-                f"Expected functions that end, got '{key[1]}', which calls itself. No exporter "
-                "writes such a file."
-            )
-        else:
-            stack.append(waiting[0])
+def _endless(key: _Key) -> ReadError:
+    return ReadError(
+        f"Expected functions that end, got '{key[1]}', which calls itself. No exporter "
+        "writes such a file."
+    )
 
 
 def _too_many(count: int) -> ReadError:

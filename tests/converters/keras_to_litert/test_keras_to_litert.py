@@ -1,5 +1,6 @@
 """LiteRT files: same answers in float32, float16 and dynamic range, whole or not at all."""
 
+import sys
 from pathlib import Path
 
 import keras
@@ -35,6 +36,15 @@ def test_signature_has_the_models_names_and_an_open_batch(
         found = run(image=pixels)["scores"]
         assert found.shape == expected.shape
         np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
+
+
+def test_without_the_extra_tensorflows_own_interpreter_is_asked(
+    model: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    with pytest.warns(UserWarning, match="deprecated"):
+        path = keras_to_litert(model, tmp_path / "a.tflite")
+    assert path.stat().st_size > 0
 
 
 def test_float16_halves_the_file(model: keras.Model, tmp_path: Path) -> None:

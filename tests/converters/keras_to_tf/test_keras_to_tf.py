@@ -1,5 +1,6 @@
 """SavedModels: same answers, named signature, variables kept, whole or not at all."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,19 @@ def test_weights_stay_variables(model: keras.Model, tmp_path: Path) -> None:
         total = tf.reduce_sum(answer["embedding"])
     kernel = next(v for v in loaded.weights if len(v.shape) == 4)
     assert np.abs(tape.gradient(total, kernel)).max() > 0
+
+
+def test_tensorflow_does_not_tell_of_the_folder_it_writes(
+    model: keras.Model, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "tensorflow")
+    tf.get_logger().addHandler(caplog.handler)
+    try:
+        keras_to_tf(model, tmp_path / "served")
+    finally:
+        tf.get_logger().removeHandler(caplog.handler)
+    assert not [record.message for record in caplog.records if record.name == "tensorflow"]
+    assert tf.get_logger().level == logging.INFO
 
 
 def test_half_precision_gives_float32(tmp_path: Path) -> None:

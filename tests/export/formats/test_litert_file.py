@@ -129,8 +129,9 @@ def test_what_can_not_be_written_is_told(
 
 
 def test_whole_numbers_without_classes_are_held_to_the_models_labels(
-    bundle: SimpleNamespace, pixels: np.ndarray, tmp_path: Path
+    make_bundle: Callable[..., SimpleNamespace], pixels: np.ndarray, tmp_path: Path
 ) -> None:
+    bundle = make_bundle(seed=3)
     path = to_litert(bundle, tmp_path / "a.tflite", kind="int8", pictures=pixels, max_drop=0.5)
     (told,) = read_quality(path)
     assert (told.part, told.pictures, told.before) == ("given", len(pixels), None)

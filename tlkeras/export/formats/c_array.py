@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tlkeras.bundle.atomic import write_bytes
+from tlkeras.disk import write_bytes
 from tlkeras.errors import ExportError
 from tlkeras.export.formats.micro_ops import DATE, SOURCE, not_on_micro, resolver_method
 from tlkeras.export.named import PROBABILITIES, SCORE

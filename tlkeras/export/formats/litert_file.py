@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from tlkeras.bundle.atomic import write_bytes
+from tlkeras.disk import write_bytes
 from tlkeras.errors import ExportError, ParityError
 from tlkeras.export.formats.quality import (
     Quality,
@@ -192,13 +192,14 @@ def _content(
     from converters.keras_to_litert import litert_bytes
     from tlkeras.export.formats.rounding.half import halved
     from tlkeras.export.formats.rounding.int8 import calibration, int8_bytes
+    from tlkeras.export.formats.rounding.spread import spread
 
     if kind == "int8":
         return int8_bytes(network, calibration(pictures, size_px))
     try:
         if kind == "float16":
             return halved(litert_bytes(network))
-        return litert_bytes(network, None if kind == "float32" else kind)
+        return litert_bytes(spread(network), kind) if kind == "dynamic" else litert_bytes(network)
     except converters.ConversionError as error:
         raise ExportError(f"{network.name} can't be written for LiteRT: {error}") from error
 

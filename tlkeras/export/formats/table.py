@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
-from tlkeras.bundle.atomic import write_bytes
+from tlkeras.backbones.foreign.doors import read_json
+from tlkeras.disk import write_bytes
 from tlkeras.errors import ExportError
 from tlkeras.export.verify import TOLERANCE, ServedParity, verify_pixels
 
@@ -266,8 +267,8 @@ def parity_note(path: str | Path) -> dict[str, object]:
     inside = [place / PARITY_FILE, place / PARITY_IN_FOLDER]
     note = next((file for file in inside if file.is_file()), _beside(place))
     try:
-        return dict(json.loads(note.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        return dict(cast(dict[str, object], read_json(note)))
+    except (ValueError, TypeError) as error:
         raise ExportError(
             f"Expected the result of a verified export in '{note}', but: {error}. "
             "Export again; a file from elsewhere was never verified."

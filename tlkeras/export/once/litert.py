@@ -43,7 +43,7 @@ def _interpreter(model: str) -> Any:
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:
-        from tensorflow.lite import Interpreter
+        from tensorflow.lite.python.interpreter import Interpreter
     return Interpreter(model_path=model)
 
 

@@ -1,13 +1,14 @@
 """How much a TensorFlow graph would become: functions put in place, constants written out.
 
-A function that calls another one twice, that one a third one twice, and so on, thirty times, is
-a graph of a thousand million nodes; a constant of one number may have any shape.
+Functions that call others twice grow without bounds, see `doors.calls`; a constant of one number
+may have any shape.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from converters.doors.calls import sizes_in_place
 from converters.errors import ReadError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -27,14 +28,19 @@ def check_growth(graph: "GraphDef", label: str) -> None:
         ReadError: functions that call themselves, or constants far larger than the file.
         UnsupportedError: more nodes than any network has.
     """
-    bodies = {
-        function.signature.name: [name for node in function.node_def for name in callees(node)]
-        for function in graph.library.function
+    bodies = {function.signature.name: function.node_def for function in graph.library.function}
+    calls = {
+        name: [callee for node in nodes for callee in callees(node) if callee in bodies]
+        for name, nodes in bodies.items()
     }
-    own = {f.signature.name: len(f.node_def) for f in graph.library.function}
-    sizes: dict[str, int] = {}
-    for name in bodies:
-        _measure(name, bodies, own, sizes, label)
+    own = {name: len(nodes) for name, nodes in bodies.items()}
+    sizes = sizes_in_place(
+        own,
+        calls,
+        MOST_NODES,
+        endless=lambda name: _endless(name, label),
+        too_many=lambda count: too_many(count, label),
+    )
     called = (name for node in graph.node for name in callees(node))
     total = len(graph.node) + sum(sizes.get(name, 0) for name in called)
     if max(total, sum(own.values())) > MOST_NODES:
@@ -53,33 +59,11 @@ def callees(node: "NodeDef") -> Iterator[str]:
             waiting += function.attr.values()
 
 
-def _measure(
-    start: str,
-    bodies: Mapping[str, list[str]],
-    own: Mapping[str, int],
-    sizes: dict[str, int],
-    label: str,
-) -> None:
-    """Puts into `sizes` how many nodes `start`, and all it calls, come to; no recursion."""
-    stack, open_ = [start], set()
-    while stack:
-        name = stack[-1]
-        calls = [call for call in bodies[name] if call in bodies]
-        waiting = [call for call in calls if call not in sizes]
-        open_.add(name)
-        if name in sizes or not waiting:
-            sizes.setdefault(name, own[name] + sum(sizes.get(call, 0) for call in calls))
-            if sizes[name] > MOST_NODES:
-                raise too_many(sizes[name], label)
-            open_.discard(name)
-            stack.pop()
-        elif any(call in open_ for call in waiting):
-            raise ReadError(
-                f"Expected functions that end, got '{name[:100]}' in {label}, which calls itself. "
-                "No network does: export it again."
-            )
-        else:
-            stack.append(waiting[0])
+def _endless(name: str, label: str) -> ReadError:
+    return ReadError(
+        f"Expected functions that end, got '{name[:100]}' in {label}, which calls itself. "
+        "No network does: export it again."
+    )
 
 
 def too_many(count: int, label: str) -> UnsupportedError:

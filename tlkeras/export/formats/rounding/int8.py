@@ -67,9 +67,10 @@ def int8_bytes(network: "keras.Model", shown: np.ndarray) -> bytes:
     import converters
     from converters.keras_to_litert import litert_bytes
     from tlkeras.export.formats.rounding.bias import corrected
+    from tlkeras.export.formats.rounding.spread import spread
 
     try:
-        content = litert_bytes(network, "int8", shown)
+        content = litert_bytes(spread(network), "int8", shown)
     except converters.ConversionError as error:
         raise ExportError(f"{network.name} can't be written for LiteRT in int8: {error}") from error
     return corrected(content, network, shown)
