@@ -2,19 +2,16 @@
 
 import base64
 import json
-import os
 import signal
 import subprocess
-import sys
-import threading
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 import tlkeras as tl
+from tests.processes import first_json, started
 
 START = """
 import sys
@@ -32,37 +29,8 @@ def run_folder(flower_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return clf.save(tmp_path_factory.mktemp("runs") / "my flowers")
 
 
-@contextmanager
-def started(*words: object) -> Iterator[subprocess.Popen]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", START, *map(str, words)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONWARNINGS": "ignore"},
-    )
-    clock = threading.Timer(60, process.kill)
-    clock.start()
-    try:
-        yield process
-    finally:
-        clock.cancel()
-        process.kill()
-        process.wait()
-        for pipe in (process.stdout, process.stderr):
-            if pipe:
-                pipe.close()
-
-
-def read_json(process: subprocess.Popen) -> dict:
-    assert process.stdout is not None
-    text = ""
-    for line in process.stdout:
-        text += line
-        if line == "}\n":
-            return json.loads(text)
-    assert process.stderr is not None
-    raise AssertionError(process.stderr.read())
+def serving(*words: object) -> AbstractContextManager[subprocess.Popen]:
+    return started(START, *words, seconds=60)
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
@@ -71,8 +39,8 @@ def test_serves_without_tensorflow_until_it_is_told_to_stop(
 ) -> None:
     picture = flower_folder / "rose" / "rose_01.jpg"
     content = {"b64": base64.b64encode(picture.read_bytes()).decode()}
-    with started(run_folder, "--port", 0, "--json") as process:
-        told = read_json(process)
+    with serving(run_folder, "--port", 0, "--json") as process:
+        told = first_json(process)
         assert told["url"].startswith("http://127.0.0.1:")
         assert told["model"] == "my-flowers"
         body = json.dumps({"instances": [{"image_bytes": content}]}).encode()
@@ -89,7 +57,7 @@ def test_serves_without_tensorflow_until_it_is_told_to_stop(
 
 
 def test_says_where_it_is_and_that_it_is_not_for_production(run_folder: Path) -> None:
-    with started(run_folder, "--port", 0, "--name", "roses", "--host", "0.0.0.0") as process:
+    with serving(run_folder, "--port", 0, "--name", "roses", "--host", "0.0.0.0") as process:
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(4)]
         process.send_signal(signal.SIGTERM)
@@ -110,7 +78,7 @@ def test_says_where_it_is_and_that_it_is_not_for_production(run_folder: Path) ->
     ],
 )
 def test_wrong_words_are_wrong_input(run_folder: Path, words: tuple[str, ...], told: str) -> None:
-    with started(run_folder, *words) as process:
+    with serving(run_folder, *words) as process:
         out, err = process.communicate(timeout=40)
     assert process.returncode == 2
     assert out == ""
@@ -119,7 +87,7 @@ def test_wrong_words_are_wrong_input(run_folder: Path, words: tuple[str, ...], t
 
 
 def test_folder_that_is_no_run_is_wrong_input(tmp_path: Path) -> None:
-    with started(tmp_path) as process:
+    with serving(tmp_path) as process:
         _, err = process.communicate(timeout=40)
     assert process.returncode == 2
     assert "run folder" in err

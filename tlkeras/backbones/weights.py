@@ -22,8 +22,9 @@ _BUILTIN = {"TinyResNet": "tiny_resnet.weights.h5"}
 _NAMES = ("default", "imagenet", "builtin")
 _HDF5 = (".h5", ".hdf5")
 _WAYS_ON = (
-    "Ways on: weights='builtin' with TinyResNet, weights='path/to/file.weights.h5' with a file "
-    "you have, or weights=None for an untrained network."
+    "Ways on: TinyResNet, which needs no network (weights='builtin' with TinyResNet; --backbone "
+    "TinyResNet), a file you have (weights='path/to/file.weights.h5'; --weights FILE), or an "
+    "untrained network (weights=None; --weights none)."
 )
 
 
@@ -130,7 +131,7 @@ def _download(spec: Backbone, size_px: int) -> keras.Model:
 
 
 def _first_line(err: Exception) -> str:
-    return (str(err).strip() or type(err).__name__).splitlines()[0][:200]
+    return (str(err).strip() or type(err).__name__).splitlines()[0][:300]
 
 
 def _load_builtin(spec: Backbone, model: keras.Model) -> None:

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from tlkeras.cli import out
+from tlkeras.evaluation.report import Report
+from tlkeras.evaluation.wording import percent, span
 from tlkeras.tasks.demo import Demo, run_demo
 
 
@@ -16,28 +18,30 @@ def run(folder: Path, json: bool) -> None:
     out.line(ours)
     out.line()
     out.line(f"{len(ours)} test pictures, the same linear head on")
-    out.line(f"  TinyResNet, built-in weights   {_percent(ours.accuracy, ours.interval)}")
-    out.line(f"  TinyResNet, untrained          {_percent(baseline.accuracy, baseline.interval)}")
+    out.line(f"  TinyResNet, built-in weights   {_right(ours)}")
+    out.line(f"  TinyResNet, untrained          {_right(baseline)}")
     out.line()
     out.line("Image bytes sent to the SavedModel in a fresh process with TensorFlow alone:")
     for answer in demo.served:
-        out.line(f"  {answer.path}  is {answer.truth}: {answer.label}  ({answer.score:.3f})")
+        mistake = "" if answer.label == answer.truth else f"  (it is {answer.truth})"
+        out.line(f"  {answer.path}  {answer.label}  {answer.score:.3f}{mistake}")
     out.line()
     out.line(f"pictures     {demo.pictures}")
     out.line(f"run folder   {demo.run}   (model.keras opens in plain Keras)")
     out.line(f"report       {demo.page}")
     out.line(f"SavedModel   {demo.saved_model}")
     out.line()
+    call = out.called()
     out.line("Next, with a folder of your own pictures, one sub-folder a class:")
-    out.line("  tlkeras check PICTURES")
-    out.line("  tlkeras train PICTURES --backbone TinyResNet --to runs/mine   (no network needed)")
-    out.line("  tlkeras train PICTURES --backbone MobileNetV2 --to runs/better")
-    out.line("  tlkeras predict runs/mine NEW.jpg")
-    out.line("  tlkeras export runs/mine serve/mine/1")
+    out.line(f"  {call} check PICTURES")
+    out.line(f"  {call} train PICTURES --backbone TinyResNet --to runs/mine")
+    out.line(f"  {call} predict runs/mine NEW.jpg")
+    out.line(f"  {call} export runs/mine serve/mine")
+    out.line("TinyResNet needs no network; --backbone MobileNetV2 is larger, and downloaded once.")
 
 
-def _percent(value: float, interval: tuple[float, float]) -> str:
-    return f"{value:6.1%}  (95 % interval {interval[0]:.1%} to {interval[1]:.1%})"
+def _right(report: Report) -> str:
+    return f"{percent(report.accuracy)}  (95 % interval {span(report.interval)})"
 
 
 def _to_dict(demo: Demo) -> dict[str, object]:

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
 from types import ModuleType
 
 logger = logging.getLogger(__name__)
@@ -30,6 +32,17 @@ def error(text: object) -> None:
     """Print an error for a person to read."""
     safe = f"tlkeras: {text}".encode("utf-8", "backslashreplace").decode("utf-8")
     print(safe, file=sys.stderr)
+
+
+def called() -> str:
+    """How to call this command line again: `tlkeras`, or its path where it is on none.
+
+    A reader of `make demo` has the environment's programs in no search path, and copies a line.
+    """
+    own = Path(sys.argv[0])
+    found = shutil.which("tlkeras")
+    elsewhere = own.name == "tlkeras" and own.is_file() and found != str(own.absolute())
+    return str(own) if elsewhere else "tlkeras"
 
 
 def load_quietly(package: str) -> None:

@@ -110,8 +110,8 @@ def _train(data: Path, choice: Choice, work: Unfinished, json: bool) -> None:
     if report:
         out.line(f"\n{report}")
     out.line(f"\nThe run is in {path}. Next:")
-    out.line(f"  tlkeras predict {path} PICTURE...")
-    out.line(f"  tlkeras export {path} serve/{path.name}/1")
+    out.line(f"  {out.called()} predict {path} PICTURE...")
+    out.line(f"  {out.called()} export {path} serve/{path.name}")
 
 
 def _tell_complete(run: Path, json: bool) -> None:

@@ -101,7 +101,7 @@ def _relabelled(journal: Journal, word: str) -> Correction:
 
 
 def _written(findings: Findings, folder: tl.ImageFolder, path: Path) -> Path:
-    from tlkeras.bundle.atomic import write_bytes
+    from tlkeras.disk import write_bytes
     from tlkeras.tasks.trusting.check import to_sheet
 
     title = f"Findings in {folder.root}"

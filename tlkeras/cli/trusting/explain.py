@@ -6,10 +6,10 @@ from typing import cast
 from PIL import Image
 
 import tlkeras as tl
-from tlkeras.bundle.atomic import write_bytes
 from tlkeras.cli import out
 from tlkeras.data.picture import printable
 from tlkeras.data.sources import gather
+from tlkeras.disk import write_bytes
 from tlkeras.errors import DataError, DecodeError
 from tlkeras.evaluation.explain import Explanation, Method
 from tlkeras.evaluation.explain.explanation import MARK
