@@ -21,10 +21,7 @@ fast: $(READY)           ## the tests that take seconds
 torture: $(READY)        ## kills, hostile files, full disks: an hour at most, one table
 	$(BIN)/python -m tests.torture
 
-# JupyterLab brings the kernel and the client; PyTorch is what one of them imports from.
-notebooks: $(READY)      ## every notebook with a real kernel; fails when a cell fails
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --editable ".[$(EXTRAS),torch,notebook]"
+notebooks: $(VENV)/.notebook  ## every notebook with a real kernel; fails when a cell fails
 	$(BIN)/python scripts/run_notebooks.py
 
 lint: $(READY)
@@ -45,14 +42,15 @@ docs: $(VENV)/.docs      ## the site, in build/site; a warning is an error
 
 wheel: $(VENV)/.package  ## built, looked through, installed in a clean environment, used from there
 	rm -rf build/lib build/bdist* dist
-	$(BIN)/python -m build --wheel
+	$(BIN)/python -m build --quiet --wheel
 	$(BIN)/twine check --strict dist/*.whl
 	$(BIN)/python scripts/check_wheel.py --try dist/*.whl
 
-# What only these two need comes on top of the environment.
-$(VENV)/.docs $(VENV)/.package: $(VENV)/.%: $(READY)
+# What only these need comes on top of the environment; from PyTorch one notebook imports.
+$(VENV)/.notebook: MORE := ,torch
+$(VENV)/.docs $(VENV)/.package $(VENV)/.notebook: $(VENV)/.%: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --editable ".[$*]"
+		--constraint constraints.txt --editable ".[$*$(MORE)]"
 	touch $@
 
 # The environment is made once, and again when what it is made of changes.
@@ -65,7 +63,7 @@ $(READY): pyproject.toml constraints.txt
 lock:                    ## resolve the tested set anew, the core as pinned in constraints-core.txt
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet --constraint constraints-core.txt \
-		--editable ".[$(EXTRAS),torch,docs,package]"
+		--editable ".[$(EXTRAS),torch,docs,package,notebook]"
 	build/lock/bin/python scripts/lock.py > constraints.txt.tmp && mv constraints.txt.tmp constraints.txt
 
 clean:

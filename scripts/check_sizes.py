@@ -105,7 +105,7 @@ def _crowded_calls(functions: list[tuple[Path, Function]]) -> list[str]:
         for path, node in functions
         if not node.name.startswith("_")
         and (count := _parameters(node)) > PARAMETERS_MOST
-        and path.parent.name != "cli"  # a command's options are what the user sees
+        and path.parent.parts[-2:] != ("cli", "parser")  # options are what the user sees
         and not _is_operator(node)  # its parameters are the attributes that its standard gives it
     ]
 

@@ -103,7 +103,8 @@ def use(wheel: Path, room: Path) -> list[str]:
     home.mkdir()
     clean = {"HOME": str(home), "PATH": f"{environment / 'bin'}:/usr/bin:/bin"}
     installing = dict(os.environ)  # how a machine reaches its package index is its own business
-    install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    # Compiled when imported: of most files that are installed no command needs the bytecode.
+    install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     tested = ["--constraint", str(ROOT / "constraints.txt")]
     run = "runs/colours"
     steps: list[tuple[list[str], dict[str, str]]] = [

@@ -4,7 +4,7 @@ import platform
 from importlib.metadata import distributions
 
 HEADER = """\
-# The set that is tested: every package of `pip install ".[dev,demo,plots,convert,torch]"`, exactly.
+# The set that is tested: every package of every extra but `hub`, exactly.
 # Made by `make lock` on Python {python}; use it with `pip install --constraint constraints.txt`.
 # A plain install takes only what it needs of it.
 """
@@ -12,11 +12,10 @@ OURS = {"tlkeras", "pip", "setuptools", "wheel"}
 
 
 def main() -> None:
-    found = {(d.metadata["Name"].lower(), d.version.partition("+")[0]) for d in distributions()}
+    found = {d.metadata["Name"].lower(): d.version.partition("+")[0] for d in distributions()}
     print(HEADER.format(python=platform.python_version()))
-    for name, version in sorted(found):
-        if name not in OURS:
-            print(f"{name}=={version}")
+    for line in sorted(f"{name}=={version}" for name, version in found.items() if name not in OURS):
+        print(line)
 
 
 if __name__ == "__main__":

@@ -3,15 +3,21 @@
     python scripts/run_notebooks.py                     # all of them; 1 if a cell fails
     python scripts/run_notebooks.py --write notebooks/01_first_classifier.ipynb
 
-A cell that writes to standard error fails too, and so does an output that has a path of this
-machine in it. `--write` keeps the outputs in the notebook as they came.
+Two run at a time, each on cores of its own: threads that wait for a core that the other notebook
+has cost more than they bring. A cell that writes to standard error fails too, and so does an output
+that has a path of this machine in it. `--write` keeps the outputs in the notebook as they came; one
+runs at a time then, on all cores, since some outputs are measured times.
 """
 
 import argparse
+import asyncio
 import os
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -23,8 +29,9 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+AT_ONCE = 2
 CELL_TIMEOUT_S = 600
-# What C++ libraries say when they are loaded is for the terminal, not for the reader.
+# What C++ libraries say when they are loaded is told when a notebook fails, and not to the reader.
 KERNEL_ARGUMENTS = ["--IPKernelApp.capture_fd_output=False"]
 
 
@@ -33,25 +40,45 @@ def main() -> int:
     parser.add_argument("notebooks", nargs="*", type=Path, help="all of them when none is named")
     parser.add_argument("--write", action="store_true", help="keep the outputs in the files")
     asked = parser.parse_args()
-    failed = 0
-    for path in asked.notebooks or sorted(FOLDER.glob("*.ipynb")):
+    paths = asked.notebooks or sorted(FOLDER.glob("*.ipynb"))
+    return 0 if asyncio.run(run_all(paths, write=asked.write)) else 1
+
+
+async def run_all(paths: Sequence[Path], *, write: bool) -> bool:
+    """Whether all notebooks ran well; a line is printed as each ends."""
+    free: asyncio.Queue[set[int]] = asyncio.Queue()
+    for cores in shares(1 if write else AT_ONCE):
+        free.put_nowait(cores)
+
+    async def well(path: Path) -> bool:
+        cores = await free.get()
         began = time.monotonic()
         notebook = nbformat.read(path, as_version=4)
-        problems = run(notebook)
+        problems = await run(notebook, cores)
         seconds = time.monotonic() - began
+        free.put_nowait(cores)
         print(f"{path.name:<34} {seconds:6.1f} s  {'FAILED' if problems else 'ok'}", flush=True)
         for problem in problems:
             print(problem, flush=True)
-        if asked.write and not problems:
-            write(notebook, path)
-        failed += bool(problems)
-    return 1 if failed else 0
+        if write and not problems:
+            keep(notebook, path)
+        return not problems
+
+    return all(await asyncio.gather(*map(well, paths)))
 
 
-def run(notebook: nbformat.NotebookNode) -> list[str]:
+def shares(number: int) -> list[set[int]]:
+    """At most `number` sets of this process's cores; empty sets where a system tells of none."""
+    if not hasattr(os, "sched_getaffinity"):
+        return [set() for _ in range(number)]
+    cores = sorted(os.sched_getaffinity(0))
+    return [set(cores[first::number]) for first in range(min(number, len(cores)))]
+
+
+async def run(notebook: nbformat.NotebookNode, cores: set[int]) -> list[str]:
     """What went wrong; the notebook holds the outputs afterwards."""
     with tempfile.TemporaryDirectory(prefix="notebook-", ignore_cleanup_errors=True) as folder:
-        work, home = Path(folder) / "work", Path(folder) / "home"
+        work, home, log = Path(folder) / "work", Path(folder) / "home", Path(folder) / "log"
         work.mkdir()
         home.mkdir()
         client = NotebookClient(
@@ -63,9 +90,15 @@ def run(notebook: nbformat.NotebookNode) -> list[str]:
             resources={"metadata": {"path": str(work)}},
         )
         try:
-            client.execute(env=environment(home))
+            with log.open("wb") as said:
+                await client.async_execute(
+                    env=environment(home),
+                    stdout=said,
+                    stderr=subprocess.STDOUT,
+                    preexec_fn=partial(os.sched_setaffinity, 0, cores) if cores else None,
+                )
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-            return [str(error)]
+            return [str(error), log.read_text(encoding="utf-8", errors="replace")[-2000:]]
         return [*on_standard_error(notebook), *with_path(notebook, folder)]
 
 
@@ -101,7 +134,7 @@ def with_path(notebook: nbformat.NotebookNode, folder: str) -> list[str]:
     ]
 
 
-def write(notebook: nbformat.NotebookNode, path: Path) -> None:
+def keep(notebook: nbformat.NotebookNode, path: Path) -> None:
     """Put the notebook in its place, without what changes from run to run and says nothing."""
     notebook.metadata = nbformat.from_dict(METADATA)
     for number, cell in enumerate(notebook.cells):

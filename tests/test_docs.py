@@ -1,5 +1,6 @@
 """The documentation: links lead somewhere, quoted code is that of the files, commands exist."""
 
+import html
 import re
 import shlex
 import subprocess
@@ -188,3 +189,7 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     page = (tmp_path / "reference" / "classifier.html").read_text(encoding="utf-8")
     assert 'id="tlkeras.tasks.image_classifier.ImageClassifier.fine_tune"' in page
     assert (tmp_path / "benchmarks" / "results" / "rank.json").exists()
+    data = (tmp_path / "reference" / "data.html").read_text(encoding="utf-8")
+    shown = html.unescape(re.sub(r"<[^>]+>", "", data)).replace("\N{NO-BREAK SPACE}", " ")
+    assert "split: Shares = (0.7, 0.15, 0.15)" in shown  # and not the constant's private name
+    assert re.search(r"^ *train, validation, test$", shown, re.MULTILINE)  # one item, no type
