@@ -13,10 +13,11 @@ import pytest
 
 from tlkeras import disk
 from tlkeras.bundle import atomic
-from tlkeras.bundle.atomic import fresh_folder, heal, write_bytes
+from tlkeras.bundle.atomic import fresh_folder, heal
 from tlkeras.bundle.bundle import Bundle
 from tlkeras.bundle.read import load
 from tlkeras.bundle.write import save
+from tlkeras.disk import write_bytes
 from tlkeras.errors import BundleError
 
 

@@ -118,6 +118,11 @@ def test_unknown_figures_are_dashes() -> None:
     assert str(Ranking.of([bare])).splitlines()[3].endswith("-        -  9.7      -  not stated")
 
 
+def test_repr_is_one_line() -> None:
+    ranking = Ranking.of([BEST, replace(CLOSE, name="x\ny")], [LeftOut("VGG16", "too large")])
+    assert repr(ranking) == "Ranking(best good, 80.0 % of 100 pictures; 2 ranked, 1 left out)"
+
+
 def test_html_escapes_names() -> None:
     html = Ranking.of([replace(BEST, name="<script>")])._repr_html_()
     assert "<script>" not in html

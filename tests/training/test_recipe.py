@@ -54,9 +54,22 @@ def test_missing_file_and_broken_file_are_recipe_errors(tmp_path: Path) -> None:
     (tmp_path / "broken.json").write_text("{")
     with pytest.raises(RecipeError, match=r"broken\.json"):
         Recipe.load(tmp_path / "broken.json")
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    with pytest.raises(RecipeError, match=r"deep\.json"):
+        Recipe.load(tmp_path / "deep.json")
     (tmp_path / "list.json").write_text("[1]")
     with pytest.raises(RecipeError, match="list"):
         Recipe.load(tmp_path / "list.json")
+
+
+@pytest.mark.parametrize(
+    ("knob", "value"),
+    [("crop", True), ("crop", 0.5), ("strengths", 1.0), ("strengths", None), ("flip", "no"),
+     ("refit", 1)],
+)  # fmt: skip
+def test_a_knob_of_another_kind_is_named(knob: str, value: object) -> None:
+    with pytest.raises(RecipeError, match=f"{knob} .*received {value!r}"):
+        Recipe.from_dict({knob: value})
 
 
 def test_recipe_cannot_be_changed_after_it_was_checked() -> None:

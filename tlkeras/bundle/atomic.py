@@ -22,10 +22,7 @@ from tlkeras.disk import (
     remove,
     sweep,
     unused,
-    write_bytes,
 )
-
-__all__ = ["flush", "fresh_folder", "heal", "write_bytes"]
 
 logger = logging.getLogger(__name__)
 

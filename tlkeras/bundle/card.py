@@ -5,6 +5,7 @@ from collections import Counter
 from typing import cast
 
 from tlkeras.bundle.bundle import Bundle
+from tlkeras.data.picture import printable
 
 
 def card(bundle: Bundle) -> str:
@@ -96,7 +97,7 @@ def data_fingerprint(bundle: Bundle) -> str:
 
 def _text(name: object) -> str:
     """Foreign text as Markdown that shows it as it is: no link, no table cell, no HTML."""
-    return "".join(f"\\{c}" if c in "\\`*[]<>|&" else c for c in str(name))
+    return "".join(f"\\{c}" if c in "\\`*[]<>|&" else c for c in printable(str(name)))
 
 
 def _listed(bundle: Bundle) -> str:

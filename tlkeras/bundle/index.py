@@ -9,6 +9,7 @@ from typing import TypedDict, cast
 
 from tlkeras.backbones.foreign.doors import read_json
 from tlkeras.bundle.bundle import FILES, FORMAT, FORMAT_VERSION, INDEX, BackboneFacts, HeadFacts
+from tlkeras.data.picture import printable
 from tlkeras.errors import BundleError, WeightsError
 
 
@@ -24,6 +25,7 @@ class Index(TypedDict):
     sha256: dict[str, str]
 
 
+_MOST_PX = 1 << 14  # of a picture's side
 _OF_BACKBONE: Mapping[str, type] = {
     "name": str, "in_catalogue": bool, "weights": str, "size_px": int, "width": int,
     "licence": str, "fine_tuned": bool, "fingerprint": str,
@@ -79,7 +81,11 @@ def sha256(path: Path) -> str:
     Raises:
         OSError: it cannot be read, or is a pipe or device, which might never end.
     """
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        handle = os.open(path, flags)
+    except ValueError as error:  # no name that a file can have
+        raise OSError(f"{printable(path)} is no path: {error}") from error
     with open(handle, "rb") as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise OSError(f"{path} is no regular file")
@@ -92,8 +98,10 @@ def _check_kinds(index: Index, path: Path) -> None:
     right = {
         "class_names": isinstance(names, list) and all(isinstance(name, str) for name in names),
         "backbone": isinstance(backbone, Mapping)
-        and not [key for key, kind in _OF_BACKBONE.items() if type(backbone.get(key)) is not kind],
+        and not [key for key, kind in _OF_BACKBONE.items() if type(backbone.get(key)) is not kind]
+        and 0 < backbone["size_px"] <= _MOST_PX,
         "head": isinstance(head, Mapping)
+        and isinstance(head.get("kind"), str)
         and isinstance(head.get("layers"), list)
         and isinstance(head.get("chosen"), Mapping),
         "sha256": all(isinstance(digest, str) for digest in index["sha256"].values()),

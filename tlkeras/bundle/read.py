@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,10 +43,15 @@ if TYPE_CHECKING:
 
 MOST_TEXT = 256 << 20  # bytes of a table; a million pictures take half of it
 CHECKED = (MODEL, LABELS, RECIPE, METRICS, HISTORY, DATA, VERSIONS)  # people may edit the card
+_OTHER_FORM = (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, csv.Error)
 
 
-def load(folder: str | Path) -> Bundle:
+def load(folder: str | Path, *, hashed: bool = False) -> Bundle:
     """The bundle that `save` wrote to the folder.
+
+    Args:
+        folder: the run folder.
+        hashed: the caller has just held its files against their hashes.
 
     Raises:
         BundleError: not a run folder, one of a newer release, or a file that is missing or
@@ -60,7 +66,7 @@ def load(folder: str | Path) -> Bundle:
     index = read_index(folder)
     for name in (*CHECKED, *OPTIONAL):
         if name in index["sha256"]:
-            _check(folder, name, index["sha256"][name])
+            _check(folder, name, None if hashed else index["sha256"][name])
     check_portable(folder / MODEL)
     if ONNX in index["sha256"]:
         check_one_piece(folder / ONNX)
@@ -69,7 +75,14 @@ def load(folder: str | Path) -> Bundle:
         check_objects(index["head"]["layers"], INDEX)
         to_preprocessing(index["backbone"]["preprocessing"])
         return _bundle(folder, index)
-    except (KeyError, TypeError, ValueError, AttributeError, csv.Error, WeightsError) as error:
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        ArithmeticError,
+        AttributeError,
+        csv.Error,
+    ) as error:
         raise BundleError(
             f"The files of a run folder are as save() wrote them. Received: {folder}, of which one "
             f"says something else ({type(error).__name__}: {str(error)[:300]}). Copy it again, or "
@@ -81,7 +94,9 @@ def _bundle(folder: Path, index: Index) -> Bundle:
     """The bundle, once every file was found to be the one that the index tells of."""
     metrics = _mapping(folder, METRICS)
     told = metrics["validation"].pop("unknown", None)
-    known = told is not None and UNKNOWN in index["sha256"]
+    known = UNKNOWN in index["sha256"]
+    if known != (told is not None):
+        raise ValueError(f"{UNKNOWN} and what {METRICS} tells of it belong together")
     return Bundle(
         network=Stored(
             folder,
@@ -96,7 +111,7 @@ def _bundle(folder: Path, index: Index) -> Bundle:
         head=index["head"],
         recipe=_mapping(folder, RECIPE),
         validation=_decided(metrics.pop("validation")),
-        metrics=metrics,
+        metrics={part: _evaluated(figures) for part, figures in metrics.items()},
         history=[_numbers(row) for row in _rows(_text(folder, HISTORY))],
         manifest=_manifest(folder, index["class_names"]),
         versions=_mapping(folder, VERSIONS),
@@ -159,7 +174,14 @@ class Stored:
         return stored is not None
 
 
-def _check(folder: Path, name: str, expected: str) -> None:
+def _check(folder: Path, name: str, expected: str | None) -> None:
+    """Raises BundleError for a file that is elsewhere, missing, too large or not as expected.
+
+    Args:
+        folder: the run folder.
+        name: of the file.
+        expected: its hash; None: not looked at.
+    """
     if not (folder / name).resolve().is_relative_to(folder.resolve()):
         raise BundleError(
             f"A run folder has its files in itself. Received: {folder / name}, a link to "
@@ -172,7 +194,7 @@ def _check(folder: Path, name: str, expected: str) -> None:
                 f"A table of a run folder has at most {MOST_TEXT:,} bytes. Received: "
                 f"{folder / name} with {size:,}. Copy it again, or save the run again."
             )
-        found = sha256(folder / name)
+        found = expected if expected is None else sha256(folder / name)
     except OSError as error:
         raise BundleError(
             f"A run folder has {name}. Received: {folder} without it ({error}). "
@@ -205,10 +227,27 @@ def _mapping(folder: Path, name: str) -> dict[str, Any]:
 
 
 def _decided(told: Any) -> Any:
-    """What the validation part led to, with the entries that everybody reads."""
-    if not isinstance(told["decisions"], list):
-        raise TypeError("the decisions are no list")
-    return told | {"accuracy": float(told["accuracy"]), "loss": float(told["loss"])}
+    """What the validation part led to, every entry of the kind that its readers take."""
+    decisions, cost = told["decisions"], told.get("cost", {})
+    if not isinstance(decisions, list) or not all(isinstance(line, str) for line in decisions):
+        raise TypeError("the decisions are no list of texts")
+    numbers: dict[str, Any] = {name: float(told[name]) for name in ("accuracy", "loss")}
+    if "temperature" in told:
+        numbers["temperature"] = float(told["temperature"])
+        if not 0 < numbers["temperature"] < math.inf:
+            raise ValueError(f"the temperature is {numbers['temperature']}")
+    if cost:
+        numbers["cost"] = {
+            phase: {name: float(row[name]) for name in row} for phase, row in cost.items()
+        }
+    return told | numbers
+
+
+def _evaluated(told: Any) -> dict[str, object]:
+    """The figures of one part, those that the card reads of their kind."""
+    low, high = told["interval"]
+    figures = {"accuracy": float(told["accuracy"]), "interval": [float(low), float(high)]}
+    return {**told, **figures, "n": int(told["n"])}
 
 
 def _manifest(folder: Path, class_names: list[str]) -> list[dict[str, object]]:

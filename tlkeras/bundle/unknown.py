@@ -34,16 +34,17 @@ def from_npy(content: bytes, told: UnknownFacts) -> UnknownScore:
     """The score that `to_npy` and `facts` wrote.
 
     Raises:
-        BundleError: the bytes are no table of finite numbers.
+        BundleError: the bytes are no table of finite numbers, or what is told of it is none.
     """
     try:
         table = np.load(io.BytesIO(content), allow_pickle=False)
         if table.ndim != 2 or len(table) < 2 or not np.isfinite(table).all():
             raise ValueError(f"an array {table.shape} with other values than numbers")
-    except (ValueError, TypeError, OSError, EOFError) as error:
+        false_alarms, rows = float(told["false_alarms"]), int(told["rows"])
+    except (ValueError, TypeError, KeyError, OverflowError, OSError, EOFError) as error:
         raise BundleError(
             f"{UNKNOWN} is a table (d + 1, k) of numbers. Received: {error}. Copy the folder "
             "again, or save the run again."
         ) from error
     kernel = np.ascontiguousarray(table[:-1], "float32")
-    return UnknownScore(kernel, float(table[-1, 0]), told["false_alarms"], told["rows"])
+    return UnknownScore(kernel, float(table[-1, 0]), false_alarms, rows)

@@ -5,7 +5,6 @@ files or arrays ─▶ Listing ─scan─▶ readable ─clusters of copies─�
 """
 
 import hashlib
-import html
 import logging
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from tlkeras.data.duplicates import clusters, joined, numbered
 from tlkeras.data.labelled import list_arrays, list_csv, list_folder
 from tlkeras.data.picture import Part, Pictures, SetAside, printable
 from tlkeras.data.scan import scan
+from tlkeras.data.shown.page import to_html
 from tlkeras.data.split import PART_NAMES
 from tlkeras.errors import DataError
 
@@ -314,16 +314,9 @@ class ImageFolder:
         )
 
     def _repr_html_(self) -> str:
+        title = str(self.root) if self.root else "arrays"
         parts = (self.train, self.validation, self.test)
-        head = "".join(f"<th>{part.name}</th>" for part in parts)
-        counts = [part.counts() for part in parts]
-        rows = "".join(
-            f"<tr><td>{html.escape(name)}</td>"
-            + "".join(f"<td>{count[name]}</td>" for count in counts)
-            + "</tr>"
-            for name in self.class_names
-        )
-        return f"<table><tr><th>class</th>{head}</tr>{rows}</table>"
+        return to_html(title, parts, len(self.set_aside))
 
 
 def _check_shares(shares: Shares) -> None:

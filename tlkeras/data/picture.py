@@ -177,11 +177,17 @@ def printable(text: str | Path) -> str:
 
     >>> printable("caf\udce9\n")
     'caf\\xe9\\n'
+    >>> printable("half \ud83d")
+    'half \\ud83d'
     """
     raw = str(text)
     if raw.isprintable() and raw.isascii():
         return raw
-    readable = raw.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    try:
+        content = raw.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # halves of characters, as JSON may have them, are no bytes
+        content = raw.encode("utf-8", "backslashreplace")
+    readable = content.decode("utf-8", "backslashreplace")
     return "".join(
         mark if mark.isprintable() else mark.encode("unicode_escape").decode("ascii")
         for mark in readable

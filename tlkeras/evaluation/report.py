@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tlkeras.bundle.atomic import write_bytes
+from tlkeras.disk import write_bytes
 from tlkeras.evaluation.results import Results
 from tlkeras.evaluation.text import to_text
 

@@ -62,13 +62,13 @@ def named_network(
     if unknown is not None or embedding:
         rows = keras.layers.Flatten(dtype="float32", name=ROWS)(given[1])
         if unknown is not None:
-            named[SCORE] = _score(rows.shape[1], unknown)(rows)
+            named[SCORE] = score_network(rows.shape[1], unknown)(rows)
         if embedding:
             named[EMBEDDING] = rows
     return keras.Model(pixels, named, name=model.name)
 
 
-def _score(width: int, unknown: "UnknownScore") -> "keras.Model":
+def score_network(width: int, unknown: "UnknownScore") -> "keras.Model":
     """Embeddings (n, d) → (n,) float32: the least of offset - direction · kernel.
 
     LiteRT's converter makes one operator, L2_NORMALIZATION, of a square, sum, maximum, root and

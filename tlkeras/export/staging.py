@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tlkeras.bundle.atomic import flush, fresh_folder
-from tlkeras.disk import remove, unused
+from tlkeras.bundle.atomic import fresh_folder
+from tlkeras.disk import flush, remove, unused
 from tlkeras.errors import ExportError
 
 README = "README.md"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tlkeras.data.picture import printable
 from tlkeras.errors import BackboneError
 from tlkeras.intervals import mcnemar_p
 from tlkeras.selection.candidate import Candidate, LeftOut
@@ -116,6 +117,13 @@ class Ranking:
             "left_out": [vars(one) for one in self.left_out],
             "notes": list(self.notes),
         }
+
+    def __repr__(self) -> str:
+        best = f"best {printable(self.best.name)}, {_percent(self.best.accuracy)}"
+        return (
+            f"Ranking({best} of {self.pictures:,} pictures; {len(self.table)} ranked, "
+            f"{len(self.left_out)} left out)"
+        )
 
     def __str__(self) -> str:
         from tlkeras.selection.tables import to_text

@@ -23,6 +23,7 @@ HEADERS = (
     "top-1",
     "licence",
 )
+LEFT = (0, 1, len(HEADERS) - 1)  # columns of words
 FOOTNOTE = (
     "* not to be told from the best. accuracy: of a linear head trained on all other pictures. "
     "ms: a picture through the backbone, all cores busy, on this machine. peak MB: of a process "
@@ -51,11 +52,8 @@ def to_html(ranking: Ranking) -> str:
 
         IPython.display.HTML(to_html(ranking))
     """
-    head = "".join(f"<th>{escape(name)}</th>" for name in HEADERS)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
-        for row in _rows(ranking)
-    )
+    head = _html_cells(HEADERS, "th")
+    body = "".join(f"<tr>{_html_cells(row, 'td')}</tr>" for row in _rows(ranking))
     notes = [FOOTNOTE, *ranking.notes, *_told(ranking.left_out)]
     return (
         f"<p>{escape(ranking.reason)}</p>"
@@ -92,11 +90,18 @@ def _figure(value: float | None, write: Callable[[float], str]) -> str:
 
 
 def _aligned(row: Sequence[str], widths: Sequence[int]) -> list[str]:
-    left = (0, 1, len(HEADERS) - 1)
     return [
-        cell.ljust(width) if place in left else cell.rjust(width)
+        cell.ljust(width) if place in LEFT else cell.rjust(width)
         for place, (cell, width) in enumerate(zip(row, widths, strict=True))
     ]
+
+
+def _html_cells(row: Sequence[str], tag: str) -> str:
+    sides = ("left" if place in LEFT else "right" for place in range(len(row)))
+    return "".join(
+        f'<{tag} style="text-align:{side}">{escape(cell)}</{tag}>'
+        for side, cell in zip(sides, row, strict=True)
+    )
 
 
 def _told(left_out: Sequence[LeftOut]) -> list[str]:

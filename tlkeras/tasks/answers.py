@@ -1,13 +1,13 @@
 """What a trained model says about pictures."""
 
 from collections.abc import Callable, Iterable, Sequence
-from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tlkeras.data.decode import Source, decode
+from tlkeras.data.decode import Source
 from tlkeras.data.picture import Picture
+from tlkeras.data.shown.thumbnail import thumbnail
 from tlkeras.data.sources import gather
 from tlkeras.errors import DecodeError
 from tlkeras.progress import Progress, silent
@@ -49,20 +49,7 @@ def predict(
 
 def thumbnails(pictures: Sequence[Picture]) -> Callable[[int], bytes | None]:
     """A function from row to a small JPEG of that row's picture, None if it can't be read."""
-
-    def thumbnail(row: int) -> bytes | None:
-        from PIL import Image
-
-        try:
-            small = Image.fromarray(decode(pictures[row].source))
-        except DecodeError:
-            return None
-        small.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
-        out = BytesIO()
-        small.save(out, "JPEG", quality=80)
-        return out.getvalue()
-
-    return thumbnail
+    return lambda row: thumbnail(pictures[row].source, THUMBNAIL_PX)
 
 
 def _name(source: Source, index: int) -> str:

@@ -260,7 +260,11 @@ class ImageClassifier:
         Raises:
             BundleError: not a run folder, or a file in it is damaged.
         """
-        fitted, source, head, recipe = run_folder.load(Path(folder))
+        return cls._loaded(Path(folder))
+
+    @classmethod
+    def _loaded(cls, folder: Path, hashed: bool = False) -> Self:
+        fitted, source, head, recipe = run_folder.load(folder, hashed)
         classifier = cls(head=head, recipe=recipe)
         classifier.source, classifier._fitted = source, fitted
         return classifier

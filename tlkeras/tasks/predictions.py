@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from html import escape
 
 import numpy as np
 
 from tlkeras.data.picture import printable
+from tlkeras.rows import html_table
 
 
 @dataclass(frozen=True)
@@ -92,18 +92,13 @@ class Predictions:
         return f"Predictions({len(self)} pictures, {len(self.unreadable)} not readable)"
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{escape(printable(row.path))}</td>"
-            + (
-                f"<td>{escape(row.label)}</td><td>{row.score:.3f}</td><td>{_note(row)}</td></tr>"
-                if row.label is not None
-                else f"<td colspan=3>not readable: {escape(str(row.reason))}</td></tr>"
-            )
+        rows = (
+            (printable(row.path), "", "", f"not readable: {row.reason}")
+            if row.label is None
+            else (printable(row.path), row.label, f"{row.score:.3f}", _note(row))
             for row in self
         )
-        return (
-            f"<table><tr><th>picture</th><th>label</th><th>score</th><th></th></tr>{rows}</table>"
-        )
+        return html_table(("picture", "label", "score", ""), rows, numbers=(2,))
 
     def __str__(self) -> str:
         width = max((len(path) for path in self.paths), default=0)

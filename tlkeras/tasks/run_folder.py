@@ -10,7 +10,7 @@ from tlkeras.backbones.spec import Backbone, Mode, Preprocessing, Scaling, to_pr
 from tlkeras.bundle import read, write
 from tlkeras.bundle.bundle import Bundle, HeadFacts, ScalingFacts
 from tlkeras.bundle.read import Stored
-from tlkeras.errors import BackboneError
+from tlkeras.errors import BackboneError, BundleError
 from tlkeras.tasks.fitted import Fitted
 from tlkeras.tasks.kept_answers import answered
 from tlkeras.tasks.network.assembly import EMBEDDING, BackboneSource, backbone_of
@@ -90,13 +90,17 @@ def versions() -> dict[str, str]:
     }
 
 
-def load(folder: Path) -> tuple[Fitted, BackboneSource, HeadKind, Recipe]:
+def load(folder: Path, hashed: bool = False) -> tuple[Fitted, BackboneSource, HeadKind, Recipe]:
     """What `save` put into the folder.
+
+    Args:
+        folder: the run folder.
+        hashed: the caller has just held its files against their hashes.
 
     Raises:
         BundleError: not a run folder, or a file in it is damaged.
     """
-    bundle = read.load(folder)
+    bundle = read.load(folder, hashed=hashed)
     facts, decided = bundle.backbone, bundle.validation
     spec = Backbone(
         name=facts["name"],
@@ -167,4 +171,10 @@ def _head_from_facts(facts: HeadFacts) -> HeadKind:
         return facts["kind"]
     import keras
 
-    return [keras.saving.deserialize_keras_object(layer) for layer in facts["layers"]]
+    try:
+        return [keras.saving.deserialize_keras_object(layer) for layer in facts["layers"]]
+    except Exception as error:  # Keras has a dozen kinds for what it can't build
+        raise BundleError(
+            "The layers of a head are as save() wrote them. Received: some that Keras does not "
+            f"build ({type(error).__name__}: {str(error)[:200]}). Copy the folder again."
+        ) from error

@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlkeras import disk
+from tlkeras.backbones.foreign.doors import read_json
 from tlkeras.bundle import read
 from tlkeras.bundle.bundle import INDEX, Bundle
 from tlkeras.bundle.index import is_run, sha256
 from tlkeras.data.folder import ImageFolder
-from tlkeras.errors import BundleError
+from tlkeras.errors import BundleError, WeightsError
 from tlkeras.tasks.run_folder import FROZEN, versions
 from tlkeras.training.recipe import Recipe
 from tlkeras.training.tuning import checkpoint
@@ -117,15 +118,15 @@ class Unfinished:
     def _state(self) -> dict[str, Any] | None:
         """What state.json says; None without one."""
         path = self.folder / STATE
+        if not path.exists():
+            return None
         try:
-            state = json.loads(path.read_text(encoding="utf-8"))
+            state: Any = read_json(path)
             version = state["format"], state["format_version"]
             complete = all(name in state for name in ("asked", "replaces", "environment"))
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except (WeightsError, KeyError, TypeError) as error:
             raise BundleError(
-                f"{path} says what the run is to be. Received: {error}. "
+                f"{path} says what the run is to be. Received: {error} "
                 "Begin anew with --force; pictures that were embedded are not embedded again."
             ) from error
         if version != (FORMAT, FORMAT_VERSION) or not complete:

@@ -44,7 +44,8 @@ def look(feed: Feed, embedding: str, seen: np.ndarray, unseen: np.ndarray) -> Lo
     some = seen[np.unique(np.linspace(0, len(seen) - 1, MOST_SEEN).astype(int))]
     model = feed.model
     inputs = model.inputs if len(model.inputs) > 1 else model.inputs[0]
-    vectors = keras.layers.Flatten(dtype="float32")(output_of(model, embedding))
+    flat = keras.layers.Flatten(dtype="float32", name="embedding_rows")  # no name of the network's
+    vectors = flat(output_of(model, embedding))
     both = keras.Model(inputs, [vectors, model.outputs[0]])
     others, answers = feed.outputs(both, unseen)
     return Look(

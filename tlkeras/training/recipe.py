@@ -2,14 +2,16 @@
 
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, Self
 
+from tlkeras.backbones.foreign.doors import read_json
 from tlkeras.data.augment import Augmentation
 from tlkeras.disk import write_bytes
-from tlkeras.errors import RecipeError
+from tlkeras.errors import RecipeError, WeightsError
 
 ENGINES = ("auto", "tensorflow", "onnxruntime", "openvino", "litert")
 PRECISIONS = ("float32", "bfloat16")
@@ -85,7 +87,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name in ("strengths", "crop"):  # a file or a user gives lists
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+            given = getattr(self, name)
+            object.__setattr__(self, name, tuple(given) if isinstance(given, Iterable) else given)
         wrong = [text for text, right in self._rules() if not right]
         if wrong:
             raise RecipeError("A recipe must have " + "; ".join(wrong) + ".")
@@ -114,7 +117,10 @@ class Recipe:
             rule("engine", "one of " + ", ".join(ENGINES), self.engine in ENGINES),
             rule("precision", "one of " + ", ".join(PRECISIONS), self.precision in PRECISIONS),
             rule("class_weight", '"balanced" or None', self.class_weight in ("balanced", None)),
-            rule("deterministic", "true or false", isinstance(self.deterministic, bool)),
+            *(
+                rule(n, "true or false", isinstance(getattr(self, n), bool))
+                for n in ("flip", "refit", "deterministic")
+            ),
             rule(
                 "unfreeze",
                 "a layer's name, a count from 1, or a fraction above 0.0 and up to 1.0",
@@ -125,13 +131,15 @@ class Recipe:
             rule(
                 "strengths",
                 "one or more numbers above 0",
-                bool(self.strengths)
+                isinstance(self.strengths, tuple)
+                and bool(self.strengths)
                 and all(_between(c, 0, math.inf, True) for c in self.strengths),
             ),
             rule(
                 "crop",
                 "two area shares, the smaller first, above 0 and at most 1",
-                len(self.crop) == 2
+                isinstance(self.crop, tuple)
+                and len(self.crop) == 2
                 and all(_between(c, 0, 1, True) for c in self.crop)
                 and self.crop[0] <= self.crop[1],
             ),
@@ -183,8 +191,8 @@ class Recipe:
             RecipeError: no such file, not JSON, an unknown knob or a value out of range.
         """
         try:
-            knobs = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            knobs = read_json(Path(path))
+        except WeightsError as error:
             raise RecipeError(
                 f"A recipe is a JSON file of knobs. Received: {path} ({error}). "
                 "Write one with Recipe().save(path)."

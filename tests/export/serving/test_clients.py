@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +14,7 @@ import pytest
 from PIL import Image
 
 import tlkeras as tl
+from tests.processes import first_json, started
 
 pytestmark = pytest.mark.slow
 
@@ -36,29 +36,10 @@ def served(flower_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     version = clf.export(room / "serve" / "flowers")
     assert version == room / "serve" / "flowers" / "1"
     words = ["serve", str(run), "--port", "0", "--name", "flowers", "--json"]
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", SERVE, *words], stdout=subprocess.PIPE, text=True
-    )
-    clock = threading.Timer(120, process.kill)
-    clock.start()
-    try:
-        told = read_json(process)
+    with started(SERVE, *words, seconds=120) as process:
+        told = first_json(process)
         text = (version.parent / "README.md").read_text(encoding="utf-8")
         yield Served(text, told["url"], clf)
-    finally:
-        clock.cancel()
-        process.kill()
-        process.communicate()
-
-
-def read_json(process: subprocess.Popen) -> dict:
-    assert process.stdout is not None
-    text = ""
-    for line in process.stdout:
-        text += line
-        if line == "}\n":
-            return json.loads(text)
-    raise AssertionError(f"the server said no more than {text!r}")
 
 
 @pytest.fixture(scope="module")

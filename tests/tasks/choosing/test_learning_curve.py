@@ -51,6 +51,8 @@ def test_numbers_are_json_and_text_has_every_class() -> None:
     assert all(name in str(found) for name in found.class_names)
     assert found.verdict in str(found)
     assert "<b>" not in found._repr_html_()
+    now = f"{100 * found.points[-1].accuracy:.1f} % right with 90 pictures"
+    assert repr(found) == f"LearningCurve({found.backbone}: {now})"
 
 
 def test_unknown_class_is_named() -> None:

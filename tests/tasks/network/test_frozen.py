@@ -90,6 +90,28 @@ def test_damaged_files_are_written_again(written: Path, name: str) -> None:
     assert BackboneSource("TinyResNet", "builtin").frozen().files == written
 
 
+@pytest.mark.parametrize("content", ["[" * 100_000, "{}", "[]", '{"backbone.onnx": null}'])
+def test_hashes_that_tell_nothing_are_written_again(written: Path, content: str) -> None:
+    (written / HASHES).write_text(content)
+    again = BackboneSource("TinyResNet", "builtin").frozen()
+    assert again.files is None
+    assert again.write_files() == written
+    assert again.files == written
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, "null", '{"fingerprint": [1]}'])
+def test_a_fingerprint_that_cannot_be_read_is_found_again(
+    written: Path, cache: Path, content: str
+) -> None:
+    known = list((cache / "backbones" / "known").iterdir())
+    for path in known:
+        path.write_text(content)
+    again = BackboneSource("TinyResNet", "builtin").frozen()
+    assert again.fingerprint == written.name
+    assert again.is_built
+    assert BackboneSource("TinyResNet", "builtin").frozen().fingerprint == written.name
+
+
 def test_oldest_files_go_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TLKERAS_CACHE", str(tmp_path))
     monkeypatch.setattr(module, "MOST_KEPT", 1)

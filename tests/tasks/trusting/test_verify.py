@@ -1,16 +1,19 @@
 """`verify`: a whole run is right; each kind of change is found, and told from what is gone."""
 
+import hashlib
 import json
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 import tlkeras as tl
 from tests.conftest import write_flowers
 from tlkeras.errors import BundleError
+from tlkeras.tasks.trusting import exports as records
 from tlkeras.tasks.trusting.exports import FILE, exports, tree_hash
 from tlkeras.tasks.trusting.verification import Verification
 
@@ -45,6 +48,22 @@ def test_run_as_it_was_saved_is_right(run: Path) -> None:
     assert str(verification).startswith(f"{run}: as it was saved")
 
 
+def test_every_file_is_hashed_once_and_the_network_again_when_it_runs(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[str] = []
+    digest = hashlib.file_digest
+
+    def counted(file: BinaryIO, name: str) -> object:
+        hashed.append(name)
+        return digest(file, name)
+
+    monkeypatch.setattr(hashlib, "file_digest", counted)
+    assert tl.verify(run).ok
+    files = json.loads((run / "bundle.json").read_text())["sha256"]
+    assert len(hashed) == 36 + len(files) + 1
+
+
 def test_deep_looks_at_the_keras_model_too(run: Path) -> None:
     verification = tl.verify(run, deep=True)
     assert verification.ok
@@ -61,6 +80,41 @@ def test_changed_file_is_found_by_name(run: Path, name: str) -> None:
     assert not verification.ok
     assert states(verification) == {"files": "wrong", "outputs": "unknown", "licence": "right"}
     assert f"{name} has other bytes" in verification[0].found
+
+
+def test_a_file_that_is_a_link_out_of_the_folder_is_not_read(run: Path) -> None:
+    (run / "model.onnx").unlink()
+    (run / "model.onnx").symlink_to("/dev/zero")
+    verification = tl.verify(run)
+    assert states(verification)["files"] == "wrong"
+    assert "model.onnx is a link to elsewhere" in verification[0].found
+
+
+def test_a_table_of_gigabytes_is_not_read(run: Path) -> None:
+    os.truncate(run / "labels.txt", 1 << 40)  # takes no room on the disk
+    assert "labels.txt has more than 268,435,456 bytes" in tl.verify(run)[0].found
+
+
+@pytest.mark.parametrize("path", ["nowhere/a\0b", "half \ud83d"])
+def test_names_that_are_no_paths_are_told(run: Path, path: str) -> None:
+    row = {"path": path, "format": "onnx", "sha256": "0", "model": "0", "date": "2026-11-22"}
+    (run / FILE).write_text(json.dumps([row]))
+    verification = tl.verify(run)
+    assert states(verification)["export"] == "unknown"
+    str(verification).encode()
+
+
+def test_a_record_that_names_half_a_disk_is_not_followed(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "MOST_FILES", 3)
+    for number in range(4):
+        (tmp_path / "disk" / str(number)).mkdir(parents=True)
+    row = {"path": "../disk", "format": "c", "sha256": "0", "model": "0", "date": "2026-11-22"}
+    (run / FILE).write_text(json.dumps([row]))
+    (export,) = [check for check in tl.verify(run) if check.what == "export"]
+    assert export.state == "unknown"
+    assert "over 3 files" in export.found
 
 
 def test_missing_file_is_found_by_name(run: Path) -> None:

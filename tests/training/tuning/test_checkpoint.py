@@ -88,6 +88,16 @@ def test_cut_file_is_no_state(tmp_path: Path, share: float) -> None:
     assert told(tmp_path) is None
 
 
+@pytest.mark.parametrize("content", [b"[" * 100_000, b"[1]", b"null", b"\xff"])
+def test_figures_that_cannot_be_read_are_no_state(tmp_path: Path, content: bytes) -> None:
+    Checkpoint(tmp_path, WORK).write(state())
+    with np.load(tmp_path / FILE) as file:
+        arrays = dict(file)
+    np.savez(tmp_path / FILE, **{**arrays, "told": np.frombuffer(content, np.uint8)})
+    assert Checkpoint(tmp_path, WORK).read() is None
+    assert told(tmp_path) is None
+
+
 class Payload:
     """Runs when it is unpickled."""
 

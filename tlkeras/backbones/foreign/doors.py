@@ -97,6 +97,25 @@ def read_json(path: Path) -> object:
         return json_text.read_json(content, path.name)
 
 
+def parse_json(data: bytes, label: str) -> object:
+    """The value of a JSON text of bounded size and depth.
+
+    Args:
+        data: UTF-8.
+        label: what it was read from, for messages.
+
+    Raises:
+        WeightsError: too large, nested too deep, or no JSON.
+
+    >>> parse_json(b'{"epoch": 3}', "a checkpoint")
+    {'epoch': 3}
+    """
+    from converters.doors import json_text
+
+    with _ours():
+        return json_text.read_json(data, label)
+
+
 def check_objects(config: object, label: str) -> None:
     """Nothing for a configuration of Keras' own objects, as read from JSON.
 

@@ -5,18 +5,14 @@ An "error" makes the numbers wrong (a picture with two labels), a "warning" may 
 """
 
 import html
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, overload
 
 from tlkeras.data.picture import printable
-
-Severity = Literal["error", "warning", "info"]
+from tlkeras.rows import GradedRows, Severity, html_table
 
 SHOWN = 5
-_ORDER: tuple[Severity, ...] = ("error", "warning", "info")
 
 
 @dataclass(frozen=True)
@@ -43,7 +39,7 @@ class Finding:
             )
 
 
-class Findings(Sequence[Finding]):
+class Findings(GradedRows[Finding]):
     """The findings, gravest first; `ok` when none of them is an error.
 
     >>> found = Findings("2 pictures, 2 classes", [Finding("tiny", "warning", "1 is small")])
@@ -56,10 +52,6 @@ class Findings(Sequence[Finding]):
     warning  tiny  1 is small
     """
 
-    def __init__(self, summary: str, findings: Iterable[Finding]) -> None:
-        self.summary = summary
-        self._findings = tuple(sorted(findings, key=lambda f: _ORDER.index(f.severity)))
-
     def with_(self, more: Iterable[Finding]) -> "Findings":
         """These findings and some more, under the same summary.
 
@@ -68,27 +60,6 @@ class Findings(Sequence[Finding]):
         1
         """
         return Findings(self.summary, [*self, *more])
-
-    @property
-    def ok(self) -> bool:
-        """Whether there is no error among the findings."""
-        return not any(finding.severity == "error" for finding in self)
-
-    @overload
-    def __getitem__(self, index: int) -> Finding: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Finding, ...]: ...
-    def __getitem__(self, index: int | slice) -> Finding | tuple[Finding, ...]:
-        return self._findings[index]
-
-    def __len__(self) -> int:
-        return len(self._findings)
-
-    def __iter__(self) -> Iterator[Finding]:
-        return iter(self._findings)
-
-    def __repr__(self) -> str:
-        return f"Findings({self.summary!r}, {self._counts()})"
 
     def to_dict(self) -> dict[str, object]:
         """The same for JSON: every path as text, all of them."""
@@ -110,8 +81,8 @@ class Findings(Sequence[Finding]):
     def __str__(self) -> str:
         width = max((len(finding.kind) for finding in self), default=0)
         indent = " " * (9 + width + 2)
-        lines = [self.summary, self._counts()]
-        if self._findings:
+        lines = [self.summary, self.counts]
+        if len(self):
             lines.append("")
         for finding in self:
             first, *others = _lines(finding)
@@ -120,20 +91,11 @@ class Findings(Sequence[Finding]):
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{finding.severity}</td><td>{html.escape(finding.kind)}</td><td>"
-            + "<br>".join(html.escape(text) for text in _lines(finding))
-            + "</td></tr>"
-            for finding in self
-        )
+        rows = [[one.severity, one.kind, "\n".join(_lines(one))] for one in self]
         return (
-            f"<p>{html.escape(self.summary)}<br>{self._counts()}</p>"
-            f"<table><tr><th>severity</th><th>kind</th><th>finding</th></tr>{rows}</table>"
+            f"<p>{html.escape(self.summary)}<br>{self.counts}</p>"
+            f"{html_table(['severity', 'kind', 'finding'], rows)}"
         )
-
-    def _counts(self) -> str:
-        number = Counter(finding.severity for finding in self)
-        return ", ".join(f"{number[s]} {s}{'s' * (number[s] != 1)}" for s in _ORDER)
 
 
 def _lines(finding: Finding) -> list[str]:

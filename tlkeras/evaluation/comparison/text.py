@@ -5,10 +5,10 @@ from textwrap import wrap
 
 from tlkeras.evaluation.comparison.comparison import Comparison, Row
 from tlkeras.evaluation.wording import columns, percent, plain, shortened, span
+from tlkeras.rows import html_table
 
 FLIPS = 10
 PAIRS = 15
-FLIPS_ON_A_PAGE = 50
 NAME_WIDTH = 36
 HEADER = ("classifier", "right", "accuracy", "95 % interval", "model file", "a picture")
 
@@ -32,15 +32,10 @@ def to_text(comparison: Comparison) -> str:
 
 def to_html(comparison: Comparison) -> str:
     """Tables for a notebook; every name from outside is escaped."""
-    head = "".join(f"<th>{cell}</th>" for cell in HEADER)
-    rows = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in _cells(row)) + "</tr>"
-        for row in comparison.table
-    )
+    table = html_table(HEADER, map(_cells, comparison.table), numbers=range(1, len(HEADER)))
     said = "".join(f"<p>{escape(plain(s))}</p>" for s in _said(comparison))
     return (
-        f"<p>Comparison on {len(comparison):,} pictures</p>"
-        f"<table><tr>{head}</tr>{rows}</table>{said}{_flip_table(comparison)}"
+        f"<p>Comparison on {len(comparison):,} pictures</p>{table}{said}{_flip_table(comparison)}"
     )
 
 
@@ -83,19 +78,12 @@ def _flip_table(comparison: Comparison) -> str:
     flips = comparison.flips
     if not flips:
         return ""
-    names = [row.name for row in comparison.table]
-    head = "".join(f"<th>{escape(plain(cell))}</th>" for cell in ("picture", "true class", *names))
-    rows = "".join(
-        "<tr>"
-        + "".join(
-            f"<td>{escape(plain(cell))}</td>" for cell in (flip.path, flip.truth, *flip.answers)
-        )
-        + "</tr>"
-        for flip in flips[:FLIPS_ON_A_PAGE]
-    )
-    left = len(flips) - FLIPS_ON_A_PAGE
+    header = ("picture", "true class", *(row.name for row in comparison.table))
+    rows = [(flip.path, flip.truth, *flip.answers) for flip in flips[:FLIPS]]
+    table = html_table([plain(cell) for cell in header], [[plain(c) for c in r] for r in rows])
+    left = len(flips) - FLIPS
     more = f"<p>and {left:,} more in .flips</p>" if left > 0 else ""
-    return f"<p>Not answered alike: {len(flips):,}</p><table><tr>{head}</tr>{rows}</table>{more}"
+    return f"<p>Not answered alike: {len(flips):,}</p>{table}{more}"
 
 
 def _figure(value: float) -> str:

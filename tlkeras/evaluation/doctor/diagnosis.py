@@ -1,19 +1,11 @@
 """What was found in a model, as rows that print well and go into JSON."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from textwrap import wrap
-from typing import Literal, overload
 
 from tlkeras.evaluation.wording import plain
-
-Severity = Literal["error", "warning", "info"]
-
-WIDTH = 100
-
-_ORDER: tuple[Severity, ...] = ("error", "warning", "info")
+from tlkeras.rows import GradedRows, Severity, found_and_fix, html_table
 
 
 @dataclass(frozen=True)
@@ -36,7 +28,7 @@ class Symptom:
     layers: tuple[str, ...] = ()
 
 
-class Diagnosis(Sequence[Symptom]):
+class Diagnosis(GradedRows[Symptom]):
     """What was found, gravest first; `ok` when none of it is an error.
 
     >>> found = Symptom("output-dtype", "error", "'probs' gives float16", "dtype='float32'")
@@ -51,59 +43,23 @@ class Diagnosis(Sequence[Symptom]):
                            fix: dtype='float32'
     """
 
-    def __init__(self, summary: str, symptoms: Iterable[Symptom]) -> None:
-        self.summary = summary
-        self._symptoms = tuple(sorted(symptoms, key=lambda s: _ORDER.index(s.severity)))
-
-    @property
-    def ok(self) -> bool:
-        """Whether there is no error among the symptoms."""
-        return not any(symptom.severity == "error" for symptom in self)
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """The kind of each symptom, in order."""
-        return tuple(symptom.kind for symptom in self)
-
-    @overload
-    def __getitem__(self, index: int) -> Symptom: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Symptom, ...]: ...
-    def __getitem__(self, index: int | slice) -> Symptom | tuple[Symptom, ...]:
-        return self._symptoms[index]
-
-    def __len__(self) -> int:
-        return len(self._symptoms)
-
-    def __iter__(self) -> Iterator[Symptom]:
-        return iter(self._symptoms)
-
-    def __repr__(self) -> str:
-        return f"Diagnosis({self.summary!r}, {self._counts()})"
-
     def __str__(self) -> str:
         width = max((len(symptom.kind) for symptom in self), default=0)
-        indent = " " * (9 + width + 2)
-        lines = [plain(self.summary), self._counts()]
-        if not self._symptoms:
+        lines = [plain(self.summary), self.counts]
+        if not len(self):
             lines += ["", "Nothing of what the doctor looks for was found."]
         else:
             lines.append("")
         for symptom in self:
             head = f"{symptom.severity:<9}{symptom.kind:<{width}}  "
-            lines += _wrapped(plain(symptom.found), head, indent)
-            lines += _wrapped(f"fix: {plain(symptom.fix)}", indent, f"{indent}     ")
+            lines += found_and_fix(head, plain(symptom.found), plain(symptom.fix))
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{symptom.severity}</td><td>{escape(symptom.kind)}</td>"
-            f"<td>{escape(plain(symptom.found))}</td><td>{escape(plain(symptom.fix))}</td></tr>"
-            for symptom in self
-        )
+        rows = [[one.severity, one.kind, plain(one.found), plain(one.fix)] for one in self]
         return (
-            f"<p>{escape(plain(self.summary))}<br>{self._counts()}</p>"
-            f"<table><tr><th>severity</th><th>kind</th><th>found</th><th>fix</th></tr>{rows}</table>"
+            f"<p>{escape(plain(self.summary))}<br>{self.counts}</p>"
+            f"{html_table(['severity', 'kind', 'found', 'fix'], rows)}"
         )
 
     def to_dict(self) -> dict[str, object]:
@@ -123,10 +79,6 @@ class Diagnosis(Sequence[Symptom]):
             ],
         }
 
-    def _counts(self) -> str:
-        number = Counter(symptom.severity for symptom in self)
-        return ", ".join(f"{number[s]} {s}{'s' * (number[s] != 1)}" for s in _ORDER)
-
 
 def counted(names: Sequence[str], noun: str = "layer") -> str:
     """How many there are, and which.
@@ -145,14 +97,3 @@ def listed(names: Sequence[str], most: int = 3) -> str:
     """
     shown = ", ".join(f"'{name}'" for name in names[:most])
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def _wrapped(text: str, first: str, others: str) -> list[str]:
-    return wrap(
-        text,
-        max(WIDTH, len(others) + 40),
-        initial_indent=first,
-        subsequent_indent=others,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )

@@ -40,7 +40,7 @@ CSS = (
 .tlk .tile span, .tlk .soft { color: var(--soft); font-size: 13px; }
 .tlk p:last-child { margin-bottom: 0; }
 .tlk table { border-collapse: collapse; width: 100%; font-size: 14px; color: var(--ink);
-  font-variant-numeric: tabular-nums; }
+  font-variant-numeric: tabular-nums; table-layout: auto; }
 .tlk thead th { color: var(--soft); font-weight: 500; white-space: normal; }
 .tlk th, .tlk td { padding: 5px 10px; text-align: right; border-bottom: 1px solid var(--line);
   background: none; white-space: nowrap; }

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from tlkeras.backbones.foreign.doors import read_json
 from tlkeras.disk import write_bytes
 from tlkeras.features.engines.choice import TOLERANCES, Choice
 from tlkeras.features.engines.hardware import Hardware, hardware
@@ -16,7 +17,6 @@ from tlkeras.features.engines.hardware import Hardware, hardware
 logger = logging.getLogger(__name__)
 
 _FORMAT = 1
-_MOST_BYTES = 16_384
 _PACKAGES = ("tensorflow", "onnxruntime", "openvino", "ai-edge-litert")
 
 
@@ -69,15 +69,12 @@ def remembered(folder: Path, key: str) -> Choice | None:
         choice = remembered(cache_folder(), key)
         engine = candidates[choice.name]() if choice else None
     """
-    try:
-        content = _file(folder, key).read_bytes()
-        # json crashes on deep nesting once another package has raised the recursion limit.
-        if len(content) > _MOST_BYTES:
-            raise ValueError(f"{len(content):,} bytes are too many")
-        return _read(json.loads(content), key)
-    except FileNotFoundError:
+    file = _file(folder, key)
+    if not file.exists():
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
+    try:
+        return _read(read_json(file), key)
+    except (ValueError, KeyError, TypeError, AttributeError) as err:
         logger.info("a choice of an engine that was kept cannot be read: %s", err)
         return None
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tlkeras.data.folder import ImageFolder
+from tlkeras.data.picture import printable
 from tlkeras.errors import DataError
 from tlkeras.features.features import Features
 from tlkeras.intervals import wilson_interval
@@ -121,6 +122,10 @@ class LearningCurve:
         from tlkeras.tasks.choosing.curve_plot import figure
 
         return figure(self)
+
+    def __repr__(self) -> str:
+        now = f"{100 * self.points[-1].accuracy:.1f} % right"
+        return f"LearningCurve({printable(self.backbone)}: {now} with {self.pictures:,} pictures)"
 
     def __str__(self) -> str:
         from tlkeras.tasks.choosing.curve_shown import to_text

@@ -8,7 +8,7 @@ import numpy as np
 
 from tlkeras.data.decode import Source
 from tlkeras.data.pipeline import load_pixels
-from tlkeras.errors import DecodeError
+from tlkeras.errors import BundleError, DecodeError
 from tlkeras.features.engines.engine import Engine, Precision
 from tlkeras.features.streams import through
 from tlkeras.heads.head import FittedHead
@@ -105,6 +105,7 @@ def answer(
 
     Raises:
         DecodeError: a picture that can't be read, without `on_error`.
+        BundleError: the network answers with other columns.
     """
     width = network.classes + (network.unknown is not None)
     table = np.full((len(sources), width), np.nan, "float32")
@@ -132,6 +133,12 @@ def answer(
         done = 0
         everything = np.arange(len(sources))
         for rows, answers in through(network.engine(len(sources), sample), everything, read):
+            if answers.shape != (len(rows), width):
+                raise BundleError(
+                    f"A network answers each picture with {width} numbers. Received: an array "
+                    f"{answers.shape} for {len(rows)} pictures. Copy the run folder again, or "
+                    "save the run again."
+                )
             table[rows] = answers
             done += len(rows)
             progress("predicting", done, len(sources))

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlkeras.errors import BundleError
-from tlkeras.heads.unknown import SHORTEST, UnknownScore
+from tlkeras.export.named import ROWS, score_network
+from tlkeras.heads.unknown import UnknownScore
 from tlkeras.tasks.network.assembly import EMBEDDING
 
 if TYPE_CHECKING:
@@ -16,25 +17,25 @@ def with_embedding(model: "keras.Model") -> "keras.Model":
     """The classifier with a second output: probabilities (n, classes), embedding (n, d)."""
     import keras
 
-    vectors = keras.layers.Flatten(dtype="float32")(model.get_layer(EMBEDDING).output)
-    return keras.Model(model.inputs[0], [model.outputs[0], vectors], name=model.name)
+    rows = keras.layers.Flatten(dtype="float32", name=ROWS)(model.get_layer(EMBEDDING).output)
+    return keras.Model(model.inputs[0], [model.outputs[0], rows], name=model.name)
 
 
 def with_score(model: "keras.Model", unknown: UnknownScore | None) -> "keras.Model":
-    """Pixels → (n, classes + 1), the score last; the model itself where there is no score."""
+    """Pixels → (n, classes + 1), the score last; the model itself where there is no score.
+
+    All that is added has a name of its own: one that Keras gives may be the classifier's already.
+    """
     import keras
 
     if unknown is None:
         return model
     both = with_embedding(model)
-    probabilities, vectors = both.outputs
-    length = keras.ops.sqrt(keras.ops.sum(vectors * vectors, axis=-1, keepdims=True))
-    products = keras.layers.Dense(unknown.kernel.shape[1], use_bias=False, dtype="float32")
-    closeness = products(vectors / keras.ops.maximum(length, SHORTEST))
-    products.set_weights([unknown.kernel])
-    score = unknown.offset - keras.ops.max(closeness, axis=-1, keepdims=True)
-    answers = keras.ops.cast(probabilities, "float32")
-    return keras.Model(both.inputs[0], keras.ops.concatenate([answers, score], axis=-1))
+    probabilities, rows = both.outputs
+    scores = score_network(rows.shape[1], unknown)(rows)
+    column = keras.layers.Reshape((1,), dtype="float32", name="unknown_column")(scores)
+    joined = keras.layers.Concatenate(dtype="float32", name="answers")([probabilities, column])
+    return keras.Model(both.inputs[0], joined)
 
 
 def apart(table: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray | None]:

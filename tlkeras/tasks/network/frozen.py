@@ -11,16 +11,17 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tlkeras.backbones.foreign.doors import read_json
 from tlkeras.backbones.spec import Backbone
-from tlkeras.bundle.atomic import fresh_folder, write_bytes
+from tlkeras.bundle.atomic import fresh_folder
 from tlkeras.bundle.index import sha256
 from tlkeras.cache import cache_folder
-from tlkeras.disk import remove, unused
-from tlkeras.errors import MissingExtraError, TlkerasError
+from tlkeras.disk import remove, unused, write_bytes
+from tlkeras.errors import MissingExtraError, TlkerasError, WeightsError
 
 if TYPE_CHECKING:
     import keras
@@ -187,12 +188,12 @@ class _TakenError(Exception):
 def _is_whole(folder: Path) -> bool:
     """Whether the folder's files are as they were written; marks it as used."""
     try:
-        before, whole = b"", False
-        while not whole and before != (before := (folder / HASHES).read_bytes()):
+        before: dict[str, object] = {}
+        whole = False
+        while not whole and before != (before := _hashes(folder)):
             # Once more if other hashes stand there now: the folder was replaced meanwhile.
-            hashes = json.loads(before)
-            whole = bool(hashes) and all(sha256(folder / name) == hashes[name] for name in hashes)
-    except (OSError, ValueError, TypeError, AttributeError):
+            whole = all(sha256(folder / name) == digest for name, digest in before.items())
+    except (OSError, WeightsError):
         return False
     with suppress(OSError):  # of a cache that can only be read
         if whole:
@@ -201,6 +202,18 @@ def _is_whole(folder: Path) -> bool:
             logger.warning("%s was damaged and is written again", folder)
             _drop(folder)
     return whole
+
+
+def _hashes(folder: Path) -> dict[str, object]:
+    """SHA-256 of each file that was written there, by name.
+
+    Raises:
+        WeightsError: none are told, or the file is damaged.
+    """
+    found = read_json(folder / HASHES)
+    if not isinstance(found, dict) or not found:
+        raise WeightsError(f"{folder / HASHES} names no file")
+    return found
 
 
 def _write_hashes(folder: Path) -> None:
@@ -237,9 +250,9 @@ class _Known:
 
     def read(self) -> str | None:
         try:
-            said = json.loads(self.path.read_text(encoding="utf-8"))
+            said: Any = read_json(self.path)
             return str(said["fingerprint"]) if said == self._said(said["fingerprint"]) else None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (WeightsError, KeyError, TypeError):
             return None
 
     def write(self, fingerprint: str) -> None:

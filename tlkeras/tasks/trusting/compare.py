@@ -4,7 +4,6 @@ runs ─ the test part that they share ─ answers of each ─▶ Comparison
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -19,7 +18,7 @@ from tlkeras.data.pipeline import some_pixels
 from tlkeras.errors import DataError
 from tlkeras.evaluation.comparison import Compared, Comparison
 from tlkeras.features.engines.timing import pictures_per_second
-from tlkeras.progress import Progress, of, shown
+from tlkeras.progress import Progress, of, showing
 from tlkeras.tasks.fitted import Fitted, columns_of, recorded_part
 from tlkeras.tasks.image_classifier import ImageClassifier, labelled_part
 from tlkeras.tasks.network.forms import InFolder
@@ -65,7 +64,7 @@ def compare(
         comparison.plot()
     """
     fitted = _named(classifiers)
-    with shown() if progress is None else nullcontext(progress) as show:
+    with showing(progress) as show:
         part, notes = _pictures(data, fitted)
         # A class that only some of them know is an answer too.
         names = tuple(

@@ -6,18 +6,21 @@ import logging
 import os
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import cast
 
 from tlkeras.backbones.foreign.doors import read_json
-from tlkeras.bundle.atomic import write_bytes
 from tlkeras.bundle.bundle import MODEL
 from tlkeras.bundle.index import read_index, sha256
+from tlkeras.disk import write_bytes
 from tlkeras.errors import BundleError, WeightsError
 
 logger = logging.getLogger(__name__)
 
 FILE = "exports.json"
+MOST_FILES, MOST_BYTES = 10_000, 64 << 30
+"""Of one artefact: a record made by a stranger may name the root of the disk."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +87,15 @@ def tree_hash(path: Path) -> str:
     """SHA-256 of a file; of a folder over name and hash of every file in it, in their order.
 
     Raises:
-        OSError: there is nothing, or it can't be read.
+        OSError: there is nothing, it can't be read, or it is far more than an export.
     """
+    found = list(islice(path.rglob("*"), MOST_FILES + 1)) if path.is_dir() else [path]
+    size = sum(file.stat().st_size for file in found if file.is_file())
+    if len(found) > MOST_FILES or size > MOST_BYTES:
+        raise OSError(f"{path} is no export: over {MOST_FILES:,} files or {MOST_BYTES:,} bytes")
     if not path.is_dir():
         return sha256(path)
-    files = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
+    files = {file.relative_to(path).as_posix(): file for file in found if file.is_file()}
     lines = [f"{sha256(files[name])}  {name}\n" for name in sorted(files)]
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 

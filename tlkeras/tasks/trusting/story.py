@@ -211,7 +211,8 @@ def with_export(report: "Report", path: Path) -> "Report":
     from tlkeras.export.savedmodel import LABELS_FILE, served_parity
 
     served = served_parity(path)
-    labels = (path / "assets" / LABELS_FILE).read_text(encoding="utf-8").splitlines()
+    told = (path / "assets" / LABELS_FILE).read_text(encoding="utf-8", errors="replace")
+    labels = told.splitlines()
     if tuple(labels) != report.class_names:
         raise DataError(
             f"Expected an export that answers with {len(report.class_names)} classes, "
@@ -246,13 +247,13 @@ def _recorded(fitted: Fitted) -> ImageFolder:
     """The pictures of the manifest as a data set again.
 
     Raises:
-        TlkerasError: none of them is there any more.
+        TlkerasError: some of them are no longer there.
     """
-    rows = [row for row in fitted.manifest if Path(str(row["path"])).is_file()]
-    gone = len(fitted.manifest) - len(rows)
+    rows = fitted.manifest
+    gone = sum(not Path(str(row["path"])).is_file() for row in rows)
     if gone:
         raise TlkerasError(
-            f"{gone:,} of the {len(fitted.manifest):,} pictures it was trained and tested with "
+            f"{gone:,} of the {len(rows):,} pictures it was trained and tested with "
             "are no longer where they were"
         )
     with tempfile.TemporaryDirectory() as room:

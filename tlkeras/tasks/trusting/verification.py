@@ -1,16 +1,14 @@
 """What came of holding a run folder against its own record, as rows that print well."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
-from textwrap import wrap
-from typing import Literal, overload
+from typing import Literal
 
 from tlkeras.evaluation.wording import plain
+from tlkeras.rows import Rows, found_and_fix, html_table
 
 State = Literal["right", "wrong", "unknown"]
-
-WIDTH = 100
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class Check:
     fix: str = ""
 
 
-class Verification(Sequence[Check]):
+class Verification(Rows[Check]):
     """The checks in the order they were made; `ok` when none of them went wrong.
 
     >>> verification = Verification("runs/flowers", [Check("files", "right", "10 as saved")])
@@ -43,49 +41,29 @@ class Verification(Sequence[Check]):
     """
 
     def __init__(self, folder: str, checks: Iterable[Check]) -> None:
+        super().__init__(checks)
         self.folder = folder
-        self._checks = tuple(checks)
 
     @property
     def ok(self) -> bool:
         """Whether nothing differs from the record."""
         return all(check.state != "wrong" for check in self)
 
-    @overload
-    def __getitem__(self, index: int) -> Check: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Check]: ...
-    def __getitem__(self, index: int | slice) -> "Check | Sequence[Check]":
-        return self._checks[index]
-
-    def __len__(self) -> int:
-        return len(self._checks)
-
-    def __iter__(self) -> Iterator[Check]:
-        return iter(self._checks)
-
     def __repr__(self) -> str:
         return f"Verification({self.folder!r}, {'ok' if self.ok else 'differs'})"
 
     def __str__(self) -> str:
-        indent = " " * 19
         lines = [f"{plain(self.folder)}: {self._verdict()}", ""]
         for check in self:
             head = f"{check.state:<9}{check.what:<10}"
-            lines += _wrapped(plain(check.found), head, indent)
-            if check.fix:
-                lines += _wrapped(f"fix: {plain(check.fix)}", indent, f"{indent}     ")
+            lines += found_and_fix(head, plain(check.found), plain(check.fix))
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{check.state}</td><td>{check.what}</td><td>{escape(plain(check.found))}</td>"
-            f"<td>{escape(plain(check.fix))}</td></tr>"
-            for check in self
-        )
+        rows = [[one.state, one.what, plain(one.found), plain(one.fix)] for one in self]
         return (
             f"<p>{escape(plain(self.folder))}: {self._verdict()}</p>"
-            f"<table><tr><th></th><th></th><th>found</th><th>fix</th></tr>{rows}</table>"
+            f"{html_table(['', '', 'found', 'fix'], rows)}"
         )
 
     def to_dict(self) -> dict[str, object]:
@@ -107,14 +85,3 @@ class Verification(Sequence[Check]):
     def _verdict(self) -> str:
         wrong = [check.what for check in self if check.state == "wrong"]
         return f"{', '.join(dict.fromkeys(wrong))} differ" if wrong else "as it was saved"
-
-
-def _wrapped(text: str, first: str, others: str) -> list[str]:
-    return wrap(
-        text,
-        WIDTH,
-        initial_indent=first,
-        subsequent_indent=others,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )

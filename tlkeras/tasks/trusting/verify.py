@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from tlkeras.bundle.bundle import CARD, DATA, MODEL
+from tlkeras.bundle.bundle import CARD, DATA, FILES, MODEL, ONNX, OPTIONAL
 from tlkeras.bundle.index import Index, read_index, sha256
 from tlkeras.bundle.outputs import Outputs
+from tlkeras.bundle.read import MOST_TEXT
 from tlkeras.data.picture import printable
+from tlkeras.disk import size_of
 from tlkeras.errors import BundleError, TlkerasError
 from tlkeras.progress import Progress, showing
 from tlkeras.tasks.image_classifier import ImageClassifier
@@ -20,6 +22,10 @@ from tlkeras.tasks.trusting.verification import Check, Verification
 from tlkeras.threads import cores, in_order
 
 _NAMED = 3  # of many, so many are named
+_CHANGED = "has other bytes"
+
+_States = dict[tuple[str, str], str]
+"""Path and hash of a picture → what is off with the file there; empty where nothing is."""
 
 
 def verify(
@@ -53,9 +59,10 @@ def verify(
         if files.state == "wrong":
             found.append(Check("outputs", "unknown", "not asked, since files differ"))
         else:
-            classifier = ImageClassifier.load(folder)
-            found.append(_data(classifier, show))
-            found += _outputs(classifier, deep, show)
+            classifier = ImageClassifier._loaded(folder, hashed=True)
+            states = _pictures(classifier, show)
+            found.append(_data(states))
+            found += _outputs(classifier, states, deep, show)
             if deep:
                 found.append(_weights(classifier))
     found.append(_licence(index))
@@ -64,8 +71,9 @@ def verify(
 
 
 def _files(folder: Path, index: Index) -> Check:
-    recorded = index["sha256"]
-    states = {name: _state(folder / name, digest) for name, digest in recorded.items()}
+    known = (*FILES, *OPTIONAL)
+    recorded = {name: digest for name, digest in index["sha256"].items() if name in known}
+    states = {name: _file(folder, name, digest) for name, digest in recorded.items()}
     off = [f"{name} {state}" for name, state in states.items() if state and name != CARD]
     if off:
         return Check(
@@ -78,30 +86,45 @@ def _files(folder: Path, index: Index) -> Check:
     return Check("files", "right", f"{len(recorded)} as they were saved{edited}")
 
 
+def _file(folder: Path, name: str, digest: str) -> str:
+    """Empty where a run's file has that hash; one that `load` would not read is not read here."""
+    if not (folder / name).resolve().is_relative_to(folder.resolve()):
+        return "is a link to elsewhere"
+    if name not in (MODEL, ONNX) and size_of(folder / name) > MOST_TEXT:
+        return f"has more than {MOST_TEXT:,} bytes"
+    return _state(folder / name, digest)
+
+
 def _state(file: Path, digest: str) -> str:
     """Empty where the file has that hash."""
     try:
-        return "" if sha256(file) == digest else "has other bytes"
+        return "" if sha256(file) == digest else _CHANGED
     except FileNotFoundError:
         return "is missing"
     except OSError as error:
         return f"can't be read ({error})"
 
 
-def _data(classifier: ImageClassifier, show: Progress) -> Check:
-    rows = classifier._trained().manifest
-
-    def state(row: dict[str, object]) -> str:
-        return _state(Path(str(row["path"])), str(row["sha256"]))
-
+def _pictures(classifier: ImageClassifier, show: Progress) -> _States:
+    """State of every picture of the manifest, each file hashed once."""
+    rows = [(str(row["path"]), str(row["sha256"])) for row in classifier._trained().manifest]
     states = []
-    for number, found in enumerate(in_order(state, rows, ahead=4 * cores()), start=1):
+    for number, found in enumerate(in_order(_picture, rows, ahead=4 * cores()), start=1):
         states.append(found)
         show("hashing the pictures", number, len(rows))
-    pairs = list(zip(rows, states, strict=True))
-    changed = [str(row["path"]) for row, found in pairs if found == "has other bytes"]
-    gone = [str(row["path"]) for row, found in pairs if found not in ("", "has other bytes")]
-    told = f"of {len(rows):,} pictures in {DATA}, {states.count(''):,} are unchanged"
+    return dict(zip(rows, states, strict=True))
+
+
+def _picture(row: tuple[str, str]) -> str:
+    path, digest = row
+    return _state(Path(path), digest)
+
+
+def _data(states: _States) -> Check:
+    changed = [path for (path, _), found in states.items() if found == _CHANGED]
+    gone = [path for (path, _), found in states.items() if found not in ("", _CHANGED)]
+    unchanged = len(states) - len(changed) - len(gone)
+    told = f"of {len(states):,} pictures in {DATA}, {unchanged:,} are unchanged"
     if gone:
         told += f"; {len(gone):,} are not there: {_some(gone)}"
     if changed:
@@ -110,13 +133,20 @@ def _data(classifier: ImageClassifier, show: Progress) -> Check:
     return Check("data", "unknown" if gone else "right", told)
 
 
-def _outputs(classifier: ImageClassifier, deep: bool, show: Progress) -> Iterator[Check]:
+def _outputs(
+    classifier: ImageClassifier, states: _States, deep: bool, show: Progress
+) -> Iterator[Check]:
     kept = classifier._trained().outputs
     if kept is None or not len(kept):
         told = "the folder has no answers to compare with"
         yield Check("outputs", "unknown", told, "save the run again with this release")
         return
-    here = [row for row in range(len(kept)) if not _state(Path(kept.paths[row]), kept.sha256[row])]
+    asked = zip(kept.paths, kept.sha256, strict=True)
+    here = [
+        row
+        for row, one in enumerate(asked)
+        if not (states[one] if one in states else _picture(one))
+    ]
     if not here:
         told = f"none of the {len(kept)} pictures is still there unchanged"
         yield Check("outputs", "unknown", told)
@@ -196,8 +226,10 @@ def _export(folder: Path, index: Index, export: Export) -> Check:
     told = f"{export.format} of {export.date[:10]} at {printable(place)}"
     try:
         found = tree_hash(place)
-    except OSError:
+    except FileNotFoundError:
         return Check("export", "unknown", f"{told} is no longer there")
+    except OSError as error:
+        return Check("export", "unknown", f"{told} can't be read ({error})")
     if found != export.sha256:
         return Check("export", "wrong", f"{told} has other bytes", "export it again")
     if export.model != index["sha256"][MODEL]:

@@ -17,6 +17,7 @@ from typing import Any, cast
 import numpy as np
 
 from tlkeras import disk
+from tlkeras.backbones.foreign.doors import parse_json
 from tlkeras.errors import TrainingError
 from tlkeras.training.tuning.state import Judged, PhaseName, State
 
@@ -156,7 +157,10 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any], of: str = "") -
 
 
 def _told(arrays: Any) -> dict[str, Any]:
-    return dict(json.loads(arrays[_TOLD].tobytes()))
+    told = parse_json(arrays[_TOLD].tobytes(), _TOLD)
+    if not isinstance(told, dict):
+        raise TypeError(f"{_TOLD} holds no object")
+    return told
 
 
 def _figures(state: State) -> dict[str, object]:

@@ -45,6 +45,7 @@ def test_clearly_better_backbone_helps() -> None:
     assert found.start == "yes"
     assert found.verdict.startswith("Transfer helps here.")
     assert "80.0 % of 400" in found.verdict
+    assert repr(found) == "Transfer(Net$<b>: helps, 400 pictures)"
 
 
 def test_pixel_statistics_that_do_better_mean_tasks_too_far_apart() -> None:

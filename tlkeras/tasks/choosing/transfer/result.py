@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from tlkeras.data.picture import printable
 from tlkeras.intervals import mcnemar_p, paired_interval, wilson_interval
 from tlkeras.selection.growth import Growth
 from tlkeras.tasks.choosing.learning_curve import CurvePoint, points_of
@@ -216,6 +217,11 @@ class Transfer:
         from tlkeras.tasks.choosing.transfer.plot import figure
 
         return figure(self)
+
+    def __repr__(self) -> str:
+        helps = {True: "helps", False: "does not help", None: "can't tell whether it helps"}
+        name = printable(self.backbone)
+        return f"Transfer({name}: {helps[self.helps]}, {self.pictures:,} pictures)"
 
     def __str__(self) -> str:
         from tlkeras.tasks.choosing.transfer.shown import to_text

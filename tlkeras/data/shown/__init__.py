@@ -1,0 +1,1 @@
+"""How a data set shows itself in a notebook."""
