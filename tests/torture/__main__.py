@@ -74,7 +74,10 @@ def _in_a_process(part: str, seconds: float, seed: int) -> list[Row]:
         file = Path(folder, "rows.json")
         words = [part, "--seconds", str(seconds), "--seed", str(seed), "--rows", str(file)]
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.torture", *words], cwd=ROOT, start_new_session=True
+            [sys.executable, "-m", "tests.torture", *words],
+            cwd=ROOT,
+            env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ},
+            start_new_session=True,
         )
         try:
             status: int | None = process.wait(seconds + GRACE_S)
