@@ -55,6 +55,7 @@ $(VENV)/.docs $(VENV)/.package $(VENV)/.notebook: $(VENV)/.%: $(READY)
 
 # The environment is made once, and again when what it is made of changes.
 $(READY): pyproject.toml constraints.txt
+	@echo "Installing into $(VENV): packages of about 3 GB, some minutes at the first time."
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints.txt --editable ".[$(EXTRAS)]"
