@@ -23,6 +23,7 @@ from importlib import import_module
 from pathlib import Path
 
 from tests.torture.rows import Row, as_text, read, verdict, write
+from tlkeras.cli.out import quiet_tensorflow
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = {"kills": 1500.0, "images": 900.0, "zoo": 480.0, "cache": 240.0, "disk": 240.0}
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _part(part: str, seconds: float, seed: int, file: Path) -> int:
     """The process of one part: its rows go to a file."""
+    quiet_tensorflow()
     write(import_module(f"tests.torture.{part}").run(seconds, seed), file)
     return 0
 
