@@ -19,6 +19,7 @@ from converters.exported import (
     staged,
     verify_export,
 )
+from converters.nested import packed
 
 if TYPE_CHECKING:
     import keras
@@ -81,10 +82,9 @@ def save(model: Any, folder: Path, named_like: Any = None) -> None:
     import tensorflow as tf
 
     names, results = input_names(named_like or model), output_names(named_like or model)
-    graph = getattr(model, "_functional", model)
 
     def answer(**tensors: Any) -> dict[str, Any]:
-        fed = keras.tree.pack_sequence_as(graph._inputs_struct, [tensors[name] for name in names])
+        fed = packed(model, [tensors[name] for name in names])
         outputs = keras.tree.flatten(model(fed, training=False))
         floats = [tf.cast(o, tf.float32) if o.dtype.is_floating else o for o in outputs]
         return dict(zip(results, floats, strict=True))

@@ -186,14 +186,14 @@ def check_has_graph(model: Any) -> None:
 
 def input_names(model: Any) -> list[str]:
     """Keras' own names of the inputs: the keys of a dictionary, else those of the tensors."""
-    graph = getattr(model, "_functional", model)
+    graph = graph_of(model)
     keys = _keys(graph, "inputs")
     return keys or _unique([tensor.name for tensor in graph.inputs])
 
 
 def output_names(model: Any) -> list[str]:
     """Keras' own names of the outputs: the keys of a dictionary, else those of the layers."""
-    graph = getattr(model, "_functional", model)
+    graph = graph_of(model)
     keys = _keys(graph, "outputs")
     return keys or _unique([o._keras_history.operation.name for o in graph.outputs])
 
